@@ -1,0 +1,3 @@
+module watershed.dev/test/parent
+
+go 1.26
