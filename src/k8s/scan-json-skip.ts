@@ -1,0 +1,217 @@
+/**
+ * Walks over one JSON value without building it: the strict half of the byte scanner.
+ *
+ * Accepts exactly the grammar of JSON.parse (RFC 8259): strings are checked for control characters and
+ * escapes, numbers and literals byte by byte. Bytes >= 0x80 are legal inside strings only, and their UTF-8 is
+ * not judged, just as JSON.parse sees replacement characters there. Nothing is allocated.
+ *
+ * Positions are returned as numbers; a negative one is a problem code, see PROBLEMS.
+ */
+
+export const TRUNCATED = -1;
+export const CONTROL_CHARACTER = -2;
+export const BAD_ESCAPE = -3;
+export const BAD_NUMBER = -4;
+export const BAD_LITERAL = -5;
+export const UNEXPECTED_BYTE = -6;
+export const TOO_DEEP = -7;
+
+/** What a negative position means: PROBLEMS[-position]. */
+export const PROBLEMS: readonly string[] = [
+  '',
+  'truncated',
+  'control character in a string',
+  'bad escape',
+  'bad number',
+  'bad literal',
+  'unexpected byte',
+  'too deep',
+];
+
+export const QUOTE = 0x22;
+export const COMMA = 0x2c;
+export const COLON = 0x3a;
+export const OPEN_BRACKET = 0x5b;
+export const BACKSLASH = 0x5c;
+export const CLOSE_BRACKET = 0x5d;
+export const OPEN_BRACE = 0x7b;
+export const CLOSE_BRACE = 0x7d;
+
+/** 1 for every byte that ends a run of plain string bytes: the quote, the backslash, control characters. */
+export const STRING_STOP: Uint8Array = new Uint8Array(256);
+STRING_STOP.fill(1, 0, 0x20);
+STRING_STOP[QUOTE] = 1;
+STRING_STOP[BACKSLASH] = 1;
+
+/** 1 for the characters that may follow a backslash, 2 for `u`. */
+const ESCAPE = new Uint8Array(256);
+for (const character of '"\\/bfnrt') ESCAPE[character.charCodeAt(0)] = 1;
+ESCAPE[0x75] = 2;
+
+const HEX = new Uint8Array(256);
+for (const character of '0123456789abcdefABCDEF') HEX[character.charCodeAt(0)] = 1;
+
+const TRUE = [0x74, 0x72, 0x75, 0x65];
+const FALSE = [0x66, 0x61, 0x6c, 0x73, 0x65];
+const NULL = [0x6e, 0x75, 0x6c, 0x6c];
+
+/** The first position at or after `i` that holds no JSON white space; may be `end`. */
+export function skipSpace(bytes: Uint8Array, i: number, end: number): number {
+  while (i < end) {
+    const c = bytes[i];
+    if (c !== 0x20 && c !== 0x0a && c !== 0x0d && c !== 0x09) return i;
+    i++;
+  }
+  return i;
+}
+
+/** `i` is just behind an opening quote (or inside the string); returns the position of the closing quote. */
+export function skipString(bytes: Uint8Array, i: number, end: number): number {
+  for (;;) {
+    while (i < end && STRING_STOP[bytes[i]] === 0) i++;
+    if (i >= end) return TRUNCATED;
+    const c = bytes[i];
+    if (c === QUOTE) return i;
+    if (c !== BACKSLASH) return CONTROL_CHARACTER;
+    i = skipEscape(bytes, i, end);
+    if (i < 0) return i;
+  }
+}
+
+/** `i` is at a backslash; returns the position behind the escape. */
+function skipEscape(bytes: Uint8Array, i: number, end: number): number {
+  if (i + 1 >= end) return TRUNCATED;
+  const kind = ESCAPE[bytes[i + 1]];
+  if (kind === 1) return i + 2;
+  if (kind === 0) return BAD_ESCAPE;
+  if (i + 6 > end) return TRUNCATED;
+  const digits = HEX[bytes[i + 2]] & HEX[bytes[i + 3]] & HEX[bytes[i + 4]] & HEX[bytes[i + 5]];
+  return digits === 1 ? i + 6 : BAD_ESCAPE;
+}
+
+/** A number or one of true, false, null; returns the position behind it. */
+export function skipScalar(bytes: Uint8Array, i: number, end: number): number {
+  const c = bytes[i];
+  if (c === 0x2d || (c >= 0x30 && c <= 0x39)) return skipNumber(bytes, i, end);
+  if (c === 0x74) return skipLiteral(bytes, i, end, TRUE);
+  if (c === 0x66) return skipLiteral(bytes, i, end, FALSE);
+  if (c === 0x6e) return skipLiteral(bytes, i, end, NULL);
+  return UNEXPECTED_BYTE;
+}
+
+function skipLiteral(bytes: Uint8Array, i: number, end: number, word: readonly number[]): number {
+  if (i + word.length > end) return TRUNCATED;
+  for (let k = 1; k < word.length; k++) if (bytes[i + k] !== word[k]) return BAD_LITERAL;
+  return i + word.length;
+}
+
+/** -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? and nothing else. */
+function skipNumber(bytes: Uint8Array, i: number, end: number): number {
+  if (bytes[i] === 0x2d) i++;
+  if (i < end && bytes[i] === 0x30) i++;
+  else {
+    i = skipDigits(bytes, i, end);
+    if (i < 0) return i;
+  }
+  if (i < end && bytes[i] === 0x2e) {
+    i = skipDigits(bytes, i + 1, end);
+    if (i < 0) return i;
+  }
+  if (i < end && (bytes[i] | 0x20) === 0x65) {
+    i++;
+    if (i < end && (bytes[i] === 0x2b || bytes[i] === 0x2d)) i++;
+    i = skipDigits(bytes, i, end);
+  }
+  return i;
+}
+
+/** One digit or more. */
+function skipDigits(bytes: Uint8Array, i: number, end: number): number {
+  const from = i;
+  while (i < end && bytes[i] >= 0x30 && bytes[i] <= 0x39) i++;
+  if (i > from) return i;
+  return i >= end ? TRUNCATED : BAD_NUMBER;
+}
+
+/** A member's name and its colon; returns the position behind the colon, where the value (or space) begins. */
+function skipKey(bytes: Uint8Array, i: number, end: number): number {
+  if (i < end && bytes[i] !== QUOTE) i = skipSpace(bytes, i, end);
+  if (i >= end) return TRUNCATED;
+  if (bytes[i] !== QUOTE) return UNEXPECTED_BYTE;
+  i = skipString(bytes, i + 1, end);
+  if (i < 0) return i;
+  i++;
+  if (i < end && bytes[i] !== COLON) i = skipSpace(bytes, i, end);
+  if (i >= end) return TRUNCATED;
+  return bytes[i] === COLON ? i + 1 : UNEXPECTED_BYTE;
+}
+
+/** Holds the stack of open containers, so that nesting costs no call and is bounded. */
+export class JsonSkipper {
+  /** 1 where an object is open, 0 where an array is. */
+  readonly #stack: Uint8Array;
+
+  constructor(maxDepth: number) {
+    this.#stack = new Uint8Array(maxDepth);
+  }
+
+  get maxDepth(): number {
+    return this.#stack.length;
+  }
+
+  /**
+   * Skips one value, and white space before it.
+   *
+   * @param depth how many containers are open around the value.
+   * @returns the position behind the value, or a problem code.
+   */
+  skipValue(bytes: Uint8Array, i: number, end: number, depth: number): number {
+    const stack = this.#stack;
+    let level = depth;
+    for (;;) {
+      // A value begins here.
+      if (i < end && bytes[i] <= 0x20) i = skipSpace(bytes, i, end);
+      if (i >= end) return TRUNCATED;
+      const c = bytes[i];
+      if (c === QUOTE) {
+        i = skipString(bytes, i + 1, end);
+        if (i < 0) return i;
+        i++;
+      } else if (c === OPEN_BRACE || c === OPEN_BRACKET) {
+        if (level >= stack.length) return TOO_DEEP;
+        i++;
+        if (i < end && bytes[i] <= 0x20) i = skipSpace(bytes, i, end);
+        if (i >= end) return TRUNCATED;
+        if (bytes[i] === c + 2) {
+          i++;
+        } else {
+          stack[level++] = c === OPEN_BRACE ? 1 : 0;
+          if (c === OPEN_BRACKET) continue;
+          i = skipKey(bytes, i, end);
+          if (i < 0) return i;
+          continue;
+        }
+      } else {
+        i = skipScalar(bytes, i, end);
+        if (i < 0) return i;
+      }
+      // A value has ended: close what ends with it, until another one begins.
+      for (;;) {
+        if (level === depth) return i;
+        if (i < end && bytes[i] <= 0x20) i = skipSpace(bytes, i, end);
+        if (i >= end) return TRUNCATED;
+        const open = stack[level - 1];
+        const next = bytes[i++];
+        if (next === COMMA) {
+          if (open === 1) {
+            i = skipKey(bytes, i, end);
+            if (i < 0) return i;
+          }
+          break;
+        }
+        if (next !== (open === 1 ? CLOSE_BRACE : CLOSE_BRACKET)) return UNEXPECTED_BYTE;
+        level--;
+      }
+    }
+  }
+}
