@@ -1,0 +1,308 @@
+// The one table of what can be configured. A field here is a field of the configuration file, of
+// the resolved Config (durations gain `Ms`), of --print-config, /flagz and docs/config.md; with
+// `flag` it is a flag as well. Numbers without a source are chosen to be unreachable in normal use.
+
+import { isIP } from 'node:net';
+import { boolean, bytes, choice, duration, integer, path, string, strings } from './option.ts';
+import type { Form, Option } from './option.ts';
+import { splitHostAndPort } from './host-and-port.ts';
+
+export const API_VERSION = 'watershed.dev/v1alpha1';
+export const KIND = 'ProxyConfiguration';
+
+const RESOURCE_ID =
+  /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\/)?v[a-z0-9]+\/[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/;
+
+const RESOURCE: Form = {
+  words: 'resources such as v1/pods or apps/v1/deployments',
+  accepts: (text) => RESOURCE_ID.test(text),
+};
+
+const ADDRESS: Form = {
+  words: 'an IP address such as 0.0.0.0, 127.0.0.1 or ::',
+  accepts: (text) => isIP(text) !== 0,
+};
+
+const HOST_AND_PORT: Form = {
+  words: 'an address and port such as 127.0.0.1:9095 or [::1]:9095',
+  accepts: (text) => splitHostAndPort(text) !== undefined,
+};
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const KIBIBYTE = 1_024;
+const MEBIBYTE = 1_024 * KIBIBYTE;
+
+const upstream = {
+  kubeconfig: path(
+    '',
+    'Kubeconfig file of the cluster to read. Empty: in-cluster when running in a pod, else KUBECONFIG, else ~/.kube/config.',
+    { flag: 'kubeconfig' },
+  ),
+  context: string('', 'Kubeconfig context to use. Empty: its current-context.', {
+    flag: 'context',
+  }),
+  maxForwardConnections: integer(
+    256,
+    'Connections to the apiserver for requests that are passed through.',
+    { minimum: 1, maximum: 65_536 },
+  ),
+  requestTimeout: duration(
+    '60s',
+    'Longest a passed-through request may wait for its answer to begin; watches and upgrades are exempt.',
+    { minimum: 1_000, maximum: HOUR_MS },
+  ),
+};
+
+const serving = {
+  bindAddress: string('0.0.0.0', 'IP address the proxy listens on.', {
+    flag: 'bind-address',
+    form: ADDRESS,
+  }),
+  securePort: integer(8443, 'TLS port of the proxy; 0 takes a free one.', {
+    flag: 'secure-port',
+    minimum: 0,
+    maximum: 65_535,
+  }),
+  tlsCertFile: path('', 'Serving certificate, with intermediates, as PEM.', {
+    flag: 'tls-cert-file',
+  }),
+  tlsPrivateKeyFile: path('', 'Private key of the serving certificate, as PEM.', {
+    flag: 'tls-private-key-file',
+  }),
+  certDirectory: path(
+    '~/.watershed/certs',
+    'Folder in which a self-signed certificate is made and kept when no certificate is given.',
+    { flag: 'cert-dir' },
+  ),
+};
+
+const admin = {
+  bind: string(
+    '127.0.0.1:9095',
+    'Address of the admin listener: metrics, health, status page. It asks nobody who they are, so keep it local or behind a network policy.',
+    { flag: 'admin-bind', form: HOST_AND_PORT },
+  ),
+};
+
+const log = {
+  verbosity: integer(
+    0,
+    'Log level as in Kubernetes: 0 normal, 2 one line per request, 4 debug, 6 trace.',
+    { flag: 'v', short: 'v', minimum: 0, maximum: 10 },
+  ),
+  format: choice(['json', 'text'], 'json', 'Form of log lines.', { flag: 'log-format' }),
+};
+
+const resources = {
+  pinned: strings([], 'Resources followed from the start and never let go.', { form: RESOURCE }),
+  allow: strings(
+    [],
+    'Resources that may be served from memory. Empty: all that the reader may list and watch.',
+    { form: RESOURCE },
+  ),
+  deny: strings([], 'Resources that are always passed through. Wins over allow.', {
+    form: RESOURCE,
+  }),
+  secrets: boolean(false, 'Whether Secrets may be served from memory.'),
+};
+
+const lanes = {
+  idleTimeout: duration('10m', 'A lane that nobody reads for this long is let go.', {
+    minimum: 1_000,
+    maximum: DAY_MS,
+  }),
+  startTimeout: duration(
+    '10s',
+    'Longest a request waits for the first listing of its resource before it is passed through.',
+    { minimum: 0, maximum: HOUR_MS },
+  ),
+  bridgeUpstreamExpiry: boolean(
+    false,
+    'When the apiserver expired our own watch and the resource was listed again: true keeps open watches and sends them the difference, false ends them with 410 so that clients list again.',
+  ),
+};
+
+const window = {
+  // Five minutes is etcd's default compaction interval in kube-apiserver: a client that could
+  // resume there can resume here.
+  duration: duration('5m', 'How long events are kept for watches that resume.', {
+    minimum: 1_000,
+    maximum: DAY_MS,
+  }),
+  maxBytesPerLane: bytes('512Mi', 'Most bytes of events kept for one resource.', {
+    minimum: MEBIBYTE,
+  }),
+  minEvents: integer(
+    1_024,
+    'Events kept for one resource even when they are older than the window, as far as bytes allow: a quiet resource then accepts old revisions.',
+    { minimum: 0, maximum: 1_000_000 },
+  ),
+  totalMaxBytes: bytes('2Gi', 'Most bytes of events kept for all resources together.', {
+    minimum: MEBIBYTE,
+  }),
+};
+
+const freshness = {
+  // kube-apiserver waits 3 s for its watch cache to become fresh before it gives up.
+  barrierTimeout: duration(
+    '3s',
+    'Longest a consistent read waits for proof that memory is current before it is passed through.',
+    { minimum: 10, maximum: 60_000 },
+  ),
+  waitForEvents: duration(
+    '100ms',
+    'How long a consistent read waits for events to carry the lane forward before it asks the apiserver for proof.',
+    { minimum: 0, maximum: 10_000 },
+  ),
+  validateMaxObjects: integer(
+    2_000,
+    'An idle resource of at most this many objects is proven current by comparing a metadata list; a larger one by a short watch.',
+    { minimum: 0, maximum: 1_000_000 },
+  ),
+};
+
+const flush = {
+  maxBytesPerWrite: bytes('64Ki', 'Most bytes given to one connection in one write.', {
+    minimum: 4 * KIBIBYTE,
+    maximum: 16 * MEBIBYTE,
+  }),
+  maxInterval: duration(
+    '100ms',
+    'Longest pause between two flushes; under light load there is none.',
+    { minimum: 1, maximum: 10_000 },
+  ),
+  connectionsPerTurn: integer(200, 'Connections flushed before the event loop gets a turn.', {
+    minimum: 1,
+    maximum: 100_000,
+  }),
+};
+
+const list = {
+  maxConcurrent: integer(8, 'LISTs written at the same time; more wait their turn.', {
+    minimum: 1,
+    maximum: 1_024,
+  }),
+  chunkBytes: bytes('256Ki', 'Size of the pieces in which a LIST is written.', {
+    minimum: 4 * KIBIBYTE,
+    maximum: 16 * MEBIBYTE,
+  }),
+};
+
+const http2 = {
+  // kube-apiserver's default is 100; 1000 is what it uses itself behind a multiplexing proxy.
+  maxConcurrentStreams: integer(1_000, 'Streams one client connection may have open.', {
+    minimum: 1,
+    maximum: 100_000,
+  }),
+  maxSessionMemoryBytes: bytes(
+    '64Mi',
+    'Memory one connection may make the HTTP/2 layer hold before new streams are refused.',
+    { minimum: MEBIBYTE, maximum: 1_024 * MEBIBYTE },
+  ),
+};
+
+const limits = {
+  maxHeaderBytes: bytes('64Ki', 'Most bytes of request headers; more is answered with 431.', {
+    minimum: 4 * KIBIBYTE,
+    maximum: MEBIBYTE,
+  }),
+  maxConnections: integer(20_000, 'Client connections open at the same time.', {
+    minimum: 1,
+    maximum: 1_000_000,
+  }),
+  maxOpenWatches: integer(
+    200_000,
+    'Watches served from memory at the same time; more are answered with 429 and Retry-After.',
+    { minimum: 1, maximum: 10_000_000 },
+  ),
+  maxSelectorBytes: bytes('8Ki', 'Requests with a longer selector are passed through.', {
+    minimum: 0,
+    maximum: MEBIBYTE,
+  }),
+  maxFilterGroupsPerLane: integer(
+    20_000,
+    'Different selectors watched at the same time on one resource; more are passed through.',
+    { minimum: 1, maximum: 1_000_000 },
+  ),
+};
+
+const auth = {
+  allowTtl: duration('10s', 'How long a permission that was granted is remembered.', {
+    minimum: 0,
+    maximum: 300_000,
+  }),
+  denyTtl: duration('10s', 'How long a refusal is remembered.', { minimum: 0, maximum: 300_000 }),
+  maxDecisions: integer(65_536, 'Permissions remembered at the same time.', {
+    minimum: 1,
+    maximum: 10_000_000,
+  }),
+  recheckInterval: duration(
+    '60s',
+    'About how often the permission behind an open watch is checked again.',
+    { minimum: 1_000, maximum: HOUR_MS },
+  ),
+  recheckPerSecond: integer(50, 'Most permission re-checks sent to the apiserver in a second.', {
+    minimum: 1,
+    maximum: 10_000,
+  }),
+};
+
+const shutdown = {
+  delay: duration(
+    '0s',
+    'After SIGTERM: how long the proxy is not ready but still accepts, so that load balancers let go.',
+    { minimum: 0, maximum: HOUR_MS },
+  ),
+  grace: duration(
+    '30s',
+    'After that: the time over which open watches are ended and requests may finish.',
+    { minimum: 0, maximum: HOUR_MS },
+  ),
+};
+
+const scanner = {
+  maxFrameBytes: bytes('16Mi', 'Longest single event accepted from the apiserver.', {
+    minimum: 64 * KIBIBYTE,
+    maximum: 1_024 * MEBIBYTE,
+  }),
+};
+
+/** section -> field -> option; the order is the order of every output. */
+export const options = Object.freeze({
+  upstream,
+  serving,
+  admin,
+  log,
+  resources,
+  lanes,
+  window,
+  freshness,
+  flush,
+  list,
+  http2,
+  limits,
+  auth,
+  shutdown,
+  scanner,
+});
+
+export type Sections = Readonly<Record<string, Readonly<Record<string, Option>>>>;
+
+export const sectionDocs: Readonly<Record<keyof typeof options, string>> = Object.freeze({
+  upstream: 'The cluster behind the proxy.',
+  serving: 'Where clients connect.',
+  admin: 'Where operators look.',
+  log: 'What is written to standard error.',
+  resources: 'Which resources are served from memory. Events and aggregated APIs never are.',
+  lanes: 'A lane is one resource followed from the apiserver.',
+  window: 'How much of the past is kept for watches that resume.',
+  freshness: 'How a read without a resourceVersion is proven current.',
+  flush: 'How pending events become writes.',
+  list: 'How LISTs are written.',
+  http2: 'Client connections that speak HTTP/2.',
+  limits: 'Bounds on what clients may ask for.',
+  auth: 'How long answers of the apiserver about permissions are believed.',
+  shutdown: 'How the proxy leaves.',
+  scanner: 'What is accepted from the apiserver.',
+});
