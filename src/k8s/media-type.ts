@@ -1,0 +1,137 @@
+/**
+ * Media type: whether upstream would answer a request in plain JSON.
+ *
+ * Follows kube-apiserver's negotiation (goautoneg clause order, go-restful's earlier check for
+ * built-ins, pretty printing by User-Agent). The answer is `json` only when that is certain; every
+ * other form (protobuf, YAML, CBOR, Table, PartialObjectMetadata, pretty, 406) is `other` and the
+ * request is passed through.
+ */
+
+interface Clause {
+  readonly type: string;
+  readonly subtype: string;
+  readonly quality: number;
+  readonly parameters: readonly string[];
+}
+
+/** Up to this length Go's sort is a plain insertion sort, whose result is known for any order. */
+const MAX_CLAUSES = 12;
+/** Parameters with a meaning upstream; others (charset, ...) are ignored there. */
+const MEANINGFUL: ReadonlySet<string> = new Set([
+  'as',
+  'g',
+  'v',
+  'stream',
+  'sv',
+  'export',
+  'pretty',
+  'profile',
+]);
+
+/**
+ * `accept` and `userAgent` are the first header of that name, undefined when absent.
+ * `custom`: a custom resource, which has no plain protobuf form and does not pass go-restful.
+ * A watch is never pretty upstream, so its caller may leave out the User-Agent.
+ */
+export function negotiate(
+  accept: string | undefined,
+  userAgent: string | undefined,
+  custom = false,
+): 'json' | 'other' {
+  if (userAgent !== undefined && isPrettyAgent(userAgent)) return 'other';
+  if (accept === undefined || accept === '') return 'json';
+  if (!custom && !passesGoRestful(accept)) return 'other';
+  const clauses = parseAccept(accept);
+  if (clauses === undefined) return 'other';
+  for (const clause of clauses) {
+    const decision = decide(clause, custom);
+    if (decision !== 'skip') return decision;
+  }
+  return 'other';
+}
+
+/** Agents that upstream takes for people (`isPrettyPrint`). */
+function isPrettyAgent(userAgent: string): boolean {
+  return /^(?:curl|Wget|Mozilla\/5\.0)/.test(userAgent);
+}
+
+/** go-restful compares the bare types with what the route produces, before negotiation. */
+function passesGoRestful(accept: string): boolean {
+  return accept.split(',').some((part) => {
+    const type = trimSpaces(part.split(';', 1)[0]);
+    return type === '*/*' || type === 'application/json';
+  });
+}
+
+function decide(clause: Clause, custom: boolean): 'json' | 'other' | 'skip' {
+  const { type, subtype, parameters } = clause;
+  const takesJson =
+    (type === '*' && subtype === '*') ||
+    (type === 'application' && (subtype === '*' || subtype === 'json'));
+  const meaningful = parameters.some((name) => MEANINGFUL.has(name));
+  if (takesJson) return meaningful ? 'other' : 'json';
+  if (type !== 'application') return 'skip';
+  if (subtype === 'vnd.kubernetes.protobuf') return custom && !meaningful ? 'skip' : 'other';
+  return subtype === 'yaml' || subtype === 'cbor' ? 'other' : 'skip';
+}
+
+/** goautoneg's ParseAccept; undefined for spellings whose outcome is not certain. */
+function parseAccept(accept: string): readonly Clause[] | undefined {
+  const clauses: Clause[] = [];
+  for (const part of accept.split(',')) {
+    const [range, ...rest] = trimSpaces(part).split(';');
+    const types = range.split('/');
+    if (types.length > 2) return undefined;
+    const type = trimSpaces(types[0]);
+    const named = types[1] ?? '';
+    // A range without a subtype is dropped, except that `*` alone means everything.
+    if (named === '' && type !== '*') continue;
+    const subtype = named === '' ? '*' : trimSpaces(named);
+    const parameters = parseParameters(rest);
+    if (parameters === undefined) return undefined;
+    clauses.push({ type, subtype, ...parameters });
+  }
+  return clauses.length > MAX_CLAUSES ? undefined : insertionSort(clauses);
+}
+
+function parseParameters(
+  texts: readonly string[],
+): Pick<Clause, 'quality' | 'parameters'> | undefined {
+  let quality = 1;
+  const parameters: string[] = [];
+  for (const text of texts) {
+    const equals = text.indexOf('=');
+    const name = trimSpaces(equals === -1 ? text : text.slice(0, equals));
+    if (name !== 'q') {
+      parameters.push(name);
+      continue;
+    }
+    const value = equals === -1 ? '' : text.slice(equals + 1);
+    if (!/^(?:[01](?:\.[0-9]{0,9})?|\.[0-9]{1,9})$/.test(value)) return undefined;
+    quality = Math.fround(Number(value));
+  }
+  return { quality, parameters };
+}
+
+/** goautoneg's `less`, which is no strict order; hence Go's own algorithm below. */
+function precedes(left: Clause, right: Clause): boolean {
+  return (
+    left.quality > right.quality ||
+    (left.type !== '*' && right.type === '*') ||
+    (left.subtype !== '*' && right.subtype === '*')
+  );
+}
+
+function insertionSort(clauses: Clause[]): readonly Clause[] {
+  for (let i = 1; i < clauses.length; i++) {
+    for (let j = i; j > 0 && precedes(clauses[j], clauses[j - 1]); j--) {
+      [clauses[j - 1], clauses[j]] = [clauses[j], clauses[j - 1]];
+    }
+  }
+  return clauses;
+}
+
+/** Only U+0020, as upstream's two parsers do; a tab stays and makes the type unknown. */
+function trimSpaces(text: string): string {
+  return text.replace(/^ +/, '').replace(/ +$/, '');
+}
