@@ -1,0 +1,150 @@
+/**
+ * A list going into a lane. The first one fills it. A later one (upstream forgot our revision) is compared with what the
+ * lane holds: objects at the same revision stay as they are, the difference is applied.
+ *
+ * What happened between the two lists is unknown, so by default the relist starts a new window and every open watch ends
+ * with 410 (design P3). With `bridge` the difference is shown as events instead: deletions first, under the last revision
+ * already sent so that no client's resume point moves past something it has not seen, then changes by rising revision.
+ */
+import { parseRevisionBytes } from '../k8s/revision.ts';
+import type { Place } from './arena.ts';
+import type { Lane } from './lane.ts';
+import { ADDED, DELETED } from './log.ts';
+import type { ScannedKey } from './scratch-key.ts';
+import { ScratchKey } from './scratch-key.ts';
+
+export type ScannedEvent = ScannedKey;
+
+const OPEN_BRACE_BYTES = 1;
+const NO_PREFIX = Buffer.alloc(0);
+
+export class LaneLoad {
+  readonly #lane: Lane;
+  readonly #bridge: boolean;
+  readonly #done: () => void;
+  /** The lane was loaded before: this is a relist. */
+  readonly #relist: boolean;
+  readonly #key = new ScratchKey();
+  /** Slots the new list holds at the same revision. */
+  readonly #same = new Set<number>();
+  readonly #listed = new Set<number>();
+  /** Entries of the new list that the lane does not have yet. */
+  readonly #changed: Place[] = [];
+
+  constructor(lane: Lane, bridge: boolean, done: () => void) {
+    this.#lane = lane;
+    this.#bridge = bridge;
+    this.#done = done;
+    this.#relist = lane.log.head > 0;
+  }
+
+  /** Takes one object, in watch form or as a list item without kind and apiVersion. */
+  add(bytes: Uint8Array, scan: ScannedEvent): void {
+    const lane = this.#lane;
+    const prefix = this.#missingPrefix(bytes, scan);
+    if (!this.#relist) {
+      lane.loadInitial(bytes, scan, prefix);
+      return;
+    }
+    const revision = parseRevisionBytes(bytes, scan.revisionStart, scan.revisionEnd);
+    if (revision < 0) throw new RangeError('resourceVersion is not a decimal below 2^53');
+    this.#key.set(bytes, scan);
+    const slot = lane.index.findKey(this.#key.bytes, 0, this.#key.length);
+    if (slot >= 0 && lane.index.isLive(slot)) {
+      this.#listed.add(slot);
+      if (lane.arena.revision(lane.index.placeOf(slot)) === revision) {
+        this.#same.add(slot);
+        return;
+      }
+    }
+    const place = lane.arena.write(bytes, scan, prefix, this.#key, revision);
+    lane.arena.pin(place);
+    this.#changed.push(place);
+  }
+
+  /** The list is complete and consistent at `revision`. */
+  finish(revision: number): void {
+    const lane = this.#lane;
+    this.#done();
+    if (!this.#relist) {
+      lane.log.startWindow(revision);
+      return;
+    }
+    const bridge = this.#bridge && revision >= lane.headRevision;
+    const applyAt = lane.headRevision;
+    for (const place of this.#vanished()) {
+      lane.applyEntry(DELETED, bridge ? this.#withRevision(place, applyAt) : place, applyAt);
+    }
+    this.#changed.sort((a, b) => lane.arena.revision(a) - lane.arena.revision(b));
+    for (const place of this.#changed) {
+      const own = bridge ? Math.max(lane.arena.revision(place), lane.headRevision) : applyAt;
+      lane.applyEntry(ADDED, place, own);
+      lane.arena.unpin(place);
+    }
+    if (bridge) lane.progress(revision);
+    else lane.resetWindow(revision);
+  }
+
+  /** The list broke off: the lane stays as it was. */
+  abandon(): void {
+    this.#done();
+    for (const place of this.#changed) this.#lane.arena.unpin(place);
+    this.#changed.length = 0;
+  }
+
+  #vanished(): Place[] {
+    const { index } = this.#lane;
+    const places: Place[] = [];
+    for (const block of index.order.blocks) {
+      for (let i = 0; i < block.length; i++) {
+        const slot = block.slots[i];
+        if (index.isLive(slot) && !this.#listed.has(slot)) places.push(index.placeOf(slot));
+      }
+    }
+    return places;
+  }
+
+  /** The same object under another revision: what a client is told was deleted. */
+  #withRevision(place: Place, revision: number): Place {
+    const { arena } = this.#lane;
+    const bytes = arena.slabOf(place).bytes;
+    const start = arena.objectStart(place);
+    const textStart = arena.headerWord(place, 8);
+    const textLength = arena.headerWord(place, 9);
+    const head = bytes.subarray(start, start + textStart);
+    const tail = bytes.subarray(start + textStart + textLength, start + arena.objectLength(place));
+    const text = Buffer.from(String(revision));
+    const object = Buffer.concat([head, text, tail]);
+    const shift = text.length - textLength;
+    const moved = (offset: number): number => (offset > textStart ? offset + shift : offset);
+    const metadata = arena.headerWord(place, 4);
+    const labels = moved(arena.headerWord(place, 6));
+    const fields = Array.from({ length: arena.fieldCount }, (_, i) => arena.fieldStart(place, i));
+    this.#key.copy(bytes, arena.keyStart(place), arena.keyLength(place));
+    this.#key.namespaceLength = arena.namespaceLength(place);
+    const scan = {
+      objectStart: 0,
+      objectEnd: object.length,
+      metadataStart: metadata,
+      metadataEnd: metadata + arena.headerWord(place, 5) + shift,
+      labelsStart: labels,
+      labelsEnd: labels + arena.headerWord(place, 7),
+      revisionStart: textStart,
+      revisionEnd: textStart + text.length,
+      fieldStarts: fields.map((field) => (field < 0 ? 0 : moved(field))),
+      fieldEnds: fields.map((field, i) =>
+        field < 0 ? 0 : moved(field) + arena.fieldLength(place, i),
+      ),
+    };
+    return arena.write(object, scan, NO_PREFIX, this.#key, revision);
+  }
+
+  /** List items of built-ins lack kind and apiVersion; the lane stores the watch form of every object. */
+  #missingPrefix(bytes: Uint8Array, scan: ScannedEvent): Uint8Array {
+    const prefix = this.#lane.envelope.itemSkip;
+    const start = scan.objectStart + OPEN_BRACE_BYTES;
+    if (prefix.length === 0) return prefix;
+    for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return prefix;
+    return NO_PREFIX;
+  }
+}

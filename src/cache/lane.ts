@@ -1,0 +1,403 @@
+/**
+ * A lane: one resource in one encoding. It owns a log, the index that follows it, the filter groups that are offered each
+ * event, and the window's limits. `watch/` holds it as a writer (see LaneWriter there), `proxy/` as a reader.
+ *
+ * One call, `append`, has all effects of an event in a fixed order: window trimmed, bytes into a slab, record into the
+ * log, index, filter groups marked. Nobody else writes.
+ */
+import { BookmarkTemplate, JsonEnvelope } from '../k8s/envelope.ts';
+import type { Resource } from '../k8s/resource.ts';
+import { resourceId } from '../k8s/resource.ts';
+import { parseRevisionBytes } from '../k8s/revision.ts';
+import type { SelectableField } from '../k8s/selectable-fields.ts';
+import type { Place } from './arena.ts';
+import { Arena, NO_PLACE } from './arena.ts';
+import type { Filter } from './filter.ts';
+import type { Cursor, EndReason } from './filter-group.ts';
+import { FilterGroup } from './filter-group.ts';
+import { InterestTable } from './interest-table.ts';
+import { hashBytes } from './key-table.ts';
+import { LaneLoad } from './lane-load.ts';
+import type { ScannedEvent } from './lane-load.ts';
+import type { NewRecord } from './log.ts';
+import { ADDED, BOOKMARK, DELETED, Log, MODIFIED } from './log.ts';
+import { ObjectIndex } from './object-index.ts';
+import type { WindowLimits } from './retention.ts';
+import { Retention } from './retention.ts';
+import { ScratchKey } from './scratch-key.ts';
+import type { SlabPool } from './slab.ts';
+import type { KeyRange, View } from './snapshot.ts';
+import { countAt, SnapshotWalk } from './snapshot.ts';
+
+export type LaneState =
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'live' }
+  | { readonly kind: 'disconnected'; readonly since: number; readonly reason: string }
+  | { readonly kind: 'closed'; readonly reason: string };
+
+export interface LaneOptions {
+  readonly resource: Resource;
+  /** Custom resource: keys are sorted, list items keep their kind. */
+  readonly custom: boolean;
+  readonly fields: readonly SelectableField[];
+  readonly window: WindowLimits;
+  readonly pool: SlabPool;
+  readonly maxFilterGroups: number;
+  /** Upstream's 410 is bridged by synthetic events instead of ending the watches (semantics 9.5). */
+  readonly bridgeExpiry: boolean;
+  /** Milliseconds, monotonic; for tests. */
+  readonly now?: () => number;
+}
+
+export class Lane {
+  readonly resource: Resource;
+  readonly id: string;
+  readonly custom: boolean;
+  readonly fields: readonly SelectableField[];
+  readonly envelope: JsonEnvelope;
+  readonly arena: Arena;
+  readonly log = new Log();
+  readonly index: ObjectIndex;
+  readonly retention: Retention;
+  readonly groups = new Map<string, FilterGroup>();
+  /** Groups with matches that no flush has looked at yet. */
+  readonly dirtyGroups: FilterGroup[] = [];
+  /** Called when `dirtyGroups` stops being empty. */
+  onDirty: (() => void) | undefined;
+  onStateChange: ((state: LaneState) => void) | undefined;
+  #bookmark: BookmarkTemplate | undefined;
+  #state: LaneState = { kind: 'starting' };
+  readonly #options: LaneOptions;
+  readonly #interest: InterestTable;
+  readonly #key = new ScratchKey();
+  readonly #now: () => number;
+  readonly #startedAt: number;
+  #offered = 0;
+  #load: LaneLoad | undefined;
+  readonly #record: NewRecord = {
+    type: ADDED,
+    revision: 0,
+    hash: 0,
+    place: NO_PLACE,
+    replacedPlace: NO_PLACE,
+    replacedSequence: 0,
+    timeMs: 0,
+  };
+  /** Events dropped because they were known already. */
+  duplicates = 0;
+
+  constructor(options: LaneOptions) {
+    const indexed = options.fields.map((field) => field.indexed);
+    this.#options = options;
+    this.resource = options.resource;
+    this.id = resourceId(options.resource);
+    this.custom = options.custom;
+    this.fields = options.fields;
+    this.envelope = new JsonEnvelope(options.resource, options.custom);
+    this.arena = new Arena(options.pool, options.fields.length);
+    this.index = new ObjectIndex(this.arena, indexed);
+    this.#interest = new InterestTable(this.arena, indexed);
+    this.retention = new Retention(options.window, this.arena, this.log, this.index);
+    this.#now = options.now ?? (() => performance.now());
+    this.#startedAt = this.#now();
+  }
+
+  // ---- writer -----------------------------------------------------------------------------------------------------
+
+  /** Revision of the newest event, bookmark or list: everything up to it is applied. */
+  get headRevision(): number {
+    return this.log.headRevision;
+  }
+
+  get frontier(): number {
+    return this.log.headRevision;
+  }
+
+  /** Position of the newest record. */
+  get head(): number {
+    return this.log.head;
+  }
+
+  get objects(): number {
+    return this.index.objects;
+  }
+
+  get liveBytes(): number {
+    return this.#liveBytes;
+  }
+  #liveBytes = 0;
+
+  /**
+   * Applies one scanned event (ADDED, MODIFIED or DELETED). An event that is not newer than the frontier is a duplicate
+   * from a second stream and is dropped. Throws RangeError for a revision beyond 2^53 - 1.
+   */
+  append(type: number, bytes: Uint8Array, scan: ScannedEvent): void {
+    if (this.#load !== undefined) return;
+    const revision = parseRevisionBytes(bytes, scan.revisionStart, scan.revisionEnd);
+    if (revision < 0) throw new RangeError('resourceVersion is not a decimal below 2^53');
+    if (revision <= this.log.headRevision) {
+      this.duplicates++;
+      return;
+    }
+    this.#trim();
+    this.#key.set(bytes, scan);
+    this.#apply(type, bytes, scan, revision);
+  }
+
+  /** Upstream proved that everything up to `revision` was sent. */
+  progress(revision: number): void {
+    if (this.#load !== undefined || revision <= this.log.headRevision) return;
+    this.#trim();
+    const record = this.#newRecord(BOOKMARK, revision);
+    this.#commit(record);
+  }
+
+  /** Takes a real upstream bookmark as the template of ours. */
+  learnBookmark(bytes: Uint8Array, scan: ScannedEvent): void {
+    this.#bookmark ??= BookmarkTemplate.from(
+      bytes.subarray(scan.objectStart, scan.objectEnd),
+      scan.revisionStart - scan.objectStart,
+      scan.revisionEnd - scan.objectStart,
+    );
+  }
+
+  /** Starts an initial list or a relist; events are ignored until it is finished or abandoned. */
+  beginLoad(): LaneLoad {
+    if (this.#load !== undefined) throw new Error('lane is already loading');
+    this.#load = new LaneLoad(this, this.#options.bridgeExpiry, () => {
+      this.#load = undefined;
+    });
+    return this.#load;
+  }
+
+  /** Is the scanned object live here at the same revision? */
+  contains(bytes: Uint8Array, scan: ScannedEvent): boolean {
+    this.#key.set(bytes, scan);
+    const slot = this.index.findKey(this.#key.bytes, 0, this.#key.length);
+    if (slot < 0 || !this.index.isLive(slot)) return false;
+    const revision = parseRevisionBytes(bytes, scan.revisionStart, scan.revisionEnd);
+    return this.arena.revision(this.index.placeOf(slot)) === revision;
+  }
+
+  setState(state: LaneState): void {
+    this.#state = state;
+    this.onStateChange?.(state);
+  }
+
+  get state(): LaneState {
+    return this.#state;
+  }
+
+  /** Ends every watch and gives the memory back. */
+  close(reason: string): void {
+    this.setState({ kind: 'closed', reason });
+    this.endCursors('closed');
+    this.groups.clear();
+    this.dirtyGroups.length = 0;
+    this.arena.close();
+  }
+
+  // ---- reader -----------------------------------------------------------------------------------------------------
+
+  get floorRevision(): number {
+    return this.log.floorRevision;
+  }
+
+  /** Bookmarks of this lane's type, once upstream has shown one. */
+  get bookmark(): BookmarkTemplate | undefined {
+    return this.#bookmark;
+  }
+
+  /** The newest state. */
+  get newest(): View {
+    return { position: this.log.head, revision: this.log.headRevision };
+  }
+
+  /** The state at a revision, or undefined when the window does not reach it. */
+  viewAt(revision: number): View | undefined {
+    if (revision < this.log.floorRevision || revision > this.log.headRevision) return undefined;
+    return { position: this.log.positionOf(revision), revision };
+  }
+
+  walk(position: number, range: KeyRange): SnapshotWalk {
+    return new SnapshotWalk(this, position, range);
+  }
+
+  count(position: number, range: KeyRange): number {
+    return countAt(this, position, range);
+  }
+
+  /** One object by key at a position, or NO_PLACE. */
+  placeAt(position: number, namespace: string, name: string): Place {
+    const key = Buffer.from(namespace === '' ? name : `${namespace}/${name}`);
+    const slot = this.index.findKey(key, 0, key.length);
+    return slot < 0 ? NO_PLACE : this.index.visible(slot, position, this.log);
+  }
+
+  /** A cursor behind `position`; undefined when the lane has as many filter groups as it may. */
+  join(filter: Filter, position: number): Cursor | undefined {
+    let group = this.groups.get(filter.identity);
+    if (group === undefined) {
+      if (this.groups.size >= this.#options.maxFilterGroups) return undefined;
+      group = new FilterGroup(filter, this.arena, this.log);
+      this.groups.set(filter.identity, group);
+      this.#interest.add(group);
+    }
+    group.trim(this.log.floor);
+    const cursor = group.join(position);
+    if (cursor.pending) this.#markDirty(group);
+    return cursor;
+  }
+
+  leave(cursor: Cursor): void {
+    cursor.group.leave(cursor);
+  }
+
+  /** A cursor became ready while it has events waiting. */
+  markDirty(group: FilterGroup): void {
+    this.#markDirty(group);
+  }
+
+  /**
+   * Housekeeping, about once a second: trims by age, cleans one slab, forgets empty groups, ends the cursors that left
+   * the window.
+   */
+  sweep(): void {
+    if (this.#state.kind === 'closed' || this.#load !== undefined) return;
+    this.#trim();
+    this.retention.clean(this.#commitRecord, this.#newRecord(BOOKMARK, this.log.headRevision));
+    for (const group of this.groups.values()) {
+      group.trim(this.log.floor);
+      if (group.cursors.length === 0) this.#dropGroup(group);
+      else endFallen(group);
+    }
+  }
+
+  // ---- for LaneLoad -----------------------------------------------------------------------------------------------
+
+  /** @internal The initial list: like an event, but nothing is kept for a window. */
+  loadInitial(bytes: Uint8Array, scan: ScannedEvent, prefix: Uint8Array): void {
+    const revision = parseRevisionBytes(bytes, scan.revisionStart, scan.revisionEnd);
+    if (revision < 0) throw new RangeError('resourceVersion is not a decimal below 2^53');
+    this.#key.set(bytes, scan);
+    const record = this.#newRecord(ADDED, this.log.headRevision);
+    record.place = this.arena.write(bytes, scan, prefix, this.#key, revision);
+    record.hash = hashBytes(this.#key.bytes, 0, this.#key.length);
+    const slot = this.index.find(record.hash, this.#key.bytes, 0, this.#key.length);
+    const replaced = slot >= 0 && this.index.isLive(slot) ? this.index.placeOf(slot) : NO_PLACE;
+    this.arena.addLive(record.place);
+    this.#liveBytes += this.arena.objectLength(record.place);
+    this.index.follow(this.log, this.log.append(record));
+    if (replaced !== NO_PLACE) this.#dropLive(replaced);
+    this.log.startWindow(this.log.headRevision);
+  }
+
+  /** @internal Applies an entry that lies in the arena already (relist). */
+  applyEntry(type: number, place: Place, revision: number): void {
+    const start = this.arena.keyStart(place);
+    this.#key.copy(this.arena.slabOf(place).bytes, start, this.arena.keyLength(place));
+    this.#applyPlace(type, place, revision);
+  }
+
+  /** @internal Nobody may read across this point: a new window starts at `revision`. */
+  resetWindow(revision: number): void {
+    this.retention.clear();
+    this.log.startWindow(revision);
+    for (const group of this.groups.values()) group.trim(this.log.floor);
+    this.endCursors('expired');
+  }
+
+  endCursors(reason: EndReason): void {
+    for (const group of this.groups.values()) {
+      for (const cursor of [...group.cursors]) cursor.reader?.expire(reason);
+    }
+  }
+
+  // ---- inside -----------------------------------------------------------------------------------------------------
+
+  #apply(type: number, bytes: Uint8Array, scan: ScannedEvent, revision: number): void {
+    const place = this.arena.write(bytes, scan, NO_PREFIX, this.#key, revision);
+    this.#applyPlace(type, place, revision);
+  }
+
+  #applyPlace(type: number, place: Place, revision: number): void {
+    const key = this.#key;
+    const record = this.#newRecord(ADDED, revision);
+    record.hash = hashBytes(key.bytes, 0, key.length);
+    const slot = this.index.find(record.hash, key.bytes, 0, key.length);
+    const live = slot >= 0 && this.index.isLive(slot);
+    if (slot >= 0) record.replacedSequence = this.index.sequenceOf(slot);
+    if (live) record.replacedPlace = this.index.placeOf(slot);
+    if (type === DELETED && !live) {
+      // A deletion of something never shown to us: nothing changes but the frontier.
+      record.type = BOOKMARK;
+      record.replacedSequence = 0;
+      this.#commit(record);
+      return;
+    }
+    record.place = place;
+    record.type = type === DELETED ? DELETED : live ? MODIFIED : ADDED;
+    this.#commit(record);
+    if (type !== DELETED) {
+      this.arena.addLive(place);
+      this.#liveBytes += this.arena.objectLength(place);
+    }
+    if (live) this.#dropLive(record.replacedPlace);
+    this.#offered = this.log.head;
+    this.#interest.visit(place, record.replacedPlace, this.#offer);
+  }
+
+  #commit(record: NewRecord): void {
+    const sequence = this.log.append(record);
+    this.retention.enter(sequence);
+    this.index.follow(this.log, sequence);
+  }
+
+  readonly #commitRecord = (record: NewRecord): void => this.#commit(record);
+
+  readonly #offer = (group: FilterGroup): void => {
+    if (group.offer(this.#offered)) this.#markDirty(group);
+  };
+
+  #markDirty(group: FilterGroup): void {
+    if (group.dirty) return;
+    group.dirty = true;
+    this.dirtyGroups.push(group);
+    if (this.dirtyGroups.length === 1) this.onDirty?.();
+  }
+
+  #dropLive(place: Place): void {
+    this.#liveBytes -= this.arena.objectLength(place);
+    this.arena.dropLive(place);
+  }
+
+  #dropGroup(group: FilterGroup): void {
+    this.groups.delete(group.filter.identity);
+    this.#interest.remove(group);
+  }
+
+  #trim(): void {
+    this.retention.trim(this.#now() - this.#startedAt);
+  }
+
+  #newRecord(type: NewRecord['type'], revision: number): NewRecord {
+    const record = this.#record;
+    record.type = type;
+    record.revision = revision;
+    record.hash = 0;
+    record.place = NO_PLACE;
+    record.replacedPlace = NO_PLACE;
+    record.replacedSequence = 0;
+    record.timeMs = this.#now() - this.#startedAt;
+    return record;
+  }
+}
+
+const NO_PREFIX = Buffer.alloc(0);
+
+function endFallen(group: FilterGroup): void {
+  for (let i = group.cursors.length - 1; i >= 0; i--) {
+    const cursor = group.cursors[i];
+    if (cursor.fallenOut) cursor.reader?.expire('expired');
+  }
+}

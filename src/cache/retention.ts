@@ -1,0 +1,140 @@
+/**
+ * What a lane keeps beyond its live objects, and for how long: the window. Limits are time, bytes and records; a minimum
+ * number of records is kept whatever their age, so that a quiet resource accepts the old revisions of quiet clients.
+ * Cleaning copies the last live objects out of nearly dead slabs so that the slabs can be reused.
+ */
+import type { Arena } from './arena.ts';
+import { NO_PLACE } from './arena.ts';
+import type { Log, NewRecord } from './log.ts';
+import { ADDED, DELETED, MODIFIED, MOVE } from './log.ts';
+import type { ObjectIndex } from './object-index.ts';
+
+export interface WindowLimits {
+  /** Records older than this are dropped. */
+  readonly durationMs: number;
+  /** Bytes of replaced and deleted objects kept for the window. */
+  readonly maxBytes: number;
+  /** Events kept whatever their age (never beyond maxBytes). */
+  readonly minEvents: number;
+  /** Kept at most, bookmarks and moves included. */
+  readonly maxRecords: number;
+}
+
+/** A closed slab whose live share is below this is cleaned: 70-85 % cost too much copying, 50 % almost none. */
+const CLEAN_BELOW = 0.5;
+
+export class Retention {
+  readonly #limits: WindowLimits;
+  readonly #arena: Arena;
+  readonly #log: Log;
+  readonly #index: ObjectIndex;
+  /** Bytes of entries that only the window needs. */
+  windowBytes = 0;
+  /** Added, modified and deleted records in the window. */
+  events = 0;
+  cleanedSlabs = 0;
+  cleanedBytes = 0;
+
+  constructor(limits: WindowLimits, arena: Arena, log: Log, index: ObjectIndex) {
+    this.#limits = limits;
+    this.#arena = arena;
+    this.#log = log;
+    this.#index = index;
+  }
+
+  /** A record entered the window: the entries it names stay until it leaves. */
+  enter(sequence: number): void {
+    const place = this.#log.place(sequence);
+    const replaced = this.#log.replacedPlace(sequence);
+    if (place !== NO_PLACE) this.#arena.pin(place);
+    if (replaced !== NO_PLACE) this.#arena.pin(replaced);
+    this.windowBytes += this.#deadBytes(sequence);
+    if (isEvent(this.#log.type(sequence))) this.events++;
+  }
+
+  /** Drops records beyond the limits; true when the floor moved. */
+  trim(nowMs: number): boolean {
+    const log = this.#log;
+    const before = log.floor;
+    while (log.length > 0 && this.#beyond(nowMs)) this.#dropOldest();
+    return log.floor !== before;
+  }
+
+  /** Drops the whole window. */
+  clear(): void {
+    while (this.#log.length > 0) this.#dropOldest();
+  }
+
+  /**
+   * Copies the live objects of one sparse slab to the open one, with a MOVE record for each; `append` writes it.
+   * One slab a turn keeps the stall at about a millisecond. True when a slab was cleaned.
+   */
+  clean(append: (record: NewRecord) => void, record: NewRecord): boolean {
+    const arena = this.#arena;
+    const number = arena.sparseSlab(CLEAN_BELOW);
+    if (number < 0) return false;
+    let place = arena.firstEntry(number);
+    while (place !== NO_PLACE && arena.holds(number)) {
+      const next = arena.nextEntry(place);
+      const bytes = arena.slabOf(place).bytes;
+      const start = arena.keyStart(place);
+      const length = arena.keyLength(place);
+      const slot = this.#findLive(place, bytes, start, length);
+      if (slot >= 0) {
+        const to = arena.move(place);
+        record.type = MOVE;
+        record.hash = this.#index.hashOf(slot);
+        record.place = to;
+        record.replacedPlace = NO_PLACE;
+        record.replacedSequence = 0;
+        record.revision = this.#log.headRevision;
+        this.cleanedBytes += arena.entryBytes(to);
+        arena.addLive(to);
+        append(record);
+        arena.dropLive(place);
+      }
+      place = next;
+    }
+    this.cleanedSlabs++;
+    return true;
+  }
+
+  #findLive(place: number, bytes: Buffer, start: number, length: number): number {
+    const slot = this.#index.findKey(bytes, start, length);
+    return slot >= 0 && this.#index.isLive(slot) && this.#index.placeOf(slot) === place ? slot : -1;
+  }
+
+  #beyond(nowMs: number): boolean {
+    const { durationMs, maxBytes, minEvents, maxRecords } = this.#limits;
+    const log = this.#log;
+    if (this.windowBytes > maxBytes || log.length > maxRecords) return true;
+    if (nowMs - log.timeMs(log.floor) <= durationMs) return false;
+    return this.events > minEvents || !isEvent(log.type(log.floor));
+  }
+
+  #dropOldest(): void {
+    const log = this.#log;
+    const sequence = log.floor;
+    const place = log.place(sequence);
+    const replaced = log.replacedPlace(sequence);
+    this.windowBytes -= this.#deadBytes(sequence);
+    if (isEvent(log.type(sequence))) this.events--;
+    this.#index.forget(log, sequence);
+    log.dropOldest();
+    if (place !== NO_PLACE) this.#arena.unpin(place);
+    if (replaced !== NO_PLACE) this.#arena.unpin(replaced);
+  }
+
+  /** Entries that are kept because of this record alone: what it replaced, and a deletion's own last state. */
+  #deadBytes(sequence: number): number {
+    const log = this.#log;
+    const replaced = log.replacedPlace(sequence);
+    let bytes = replaced === NO_PLACE ? 0 : this.#arena.entryBytes(replaced);
+    if (log.type(sequence) === DELETED) bytes += this.#arena.entryBytes(log.place(sequence));
+    return bytes;
+  }
+}
+
+function isEvent(type: number): boolean {
+  return type === ADDED || type === MODIFIED || type === DELETED;
+}
