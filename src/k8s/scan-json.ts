@@ -22,7 +22,7 @@ import {
   QUOTE,
   skipSpace,
   skipString,
-  STRING_STOP,
+  stopOf,
   TOO_DEEP,
   TRUNCATED,
   UNEXPECTED_BYTE,
@@ -133,7 +133,6 @@ export class JsonScanner {
   readonly #paths: JsonPaths;
   readonly #objectNode: number;
   readonly #skipper: JsonSkipper;
-  #bytes: Uint8Array = KEY_OBJECT;
   #end = 0;
   #codeStart = 0;
   #codeEnd = 0;
@@ -177,7 +176,7 @@ export class JsonScanner {
   }
 
   #scan(bytes: Uint8Array, start: number, end: number, node: number): boolean {
-    this.#bytes = bytes;
+    this.#skipper.attach(bytes);
     this.#end = end;
     this.#refused = '';
     this.problem = '';
@@ -229,7 +228,8 @@ export class JsonScanner {
 
   /** `i` is behind the brace of the object that is `node`; returns the position behind its closing brace. */
   #walk(i: number, node: number, depth: number): number {
-    const bytes = this.#bytes;
+    const bytes = this.#skipper.bytes;
+    const view = this.#skipper.view;
     const end = this.#end;
     if (depth > this.#skipper.maxDepth) return TOO_DEEP;
     i = skipSpace(bytes, i, end);
@@ -239,12 +239,12 @@ export class JsonScanner {
       if (i >= end) return TRUNCATED;
       if (bytes[i] !== QUOTE) return UNEXPECTED_BYTE;
       const keyStart = ++i;
-      while (i < end && STRING_STOP[bytes[i]] === 0) i++;
+      i = stopOf(view, i, end);
       let child: number;
       if (i < end && bytes[i] === QUOTE) {
         child = this.#paths.child(node, bytes, keyStart, i);
       } else {
-        i = skipString(bytes, i, end);
+        i = skipString(view, i, end);
         if (i < 0) return i;
         child = this.#paths.childOfEscaped(node, bytes, keyStart, i);
       }
@@ -252,10 +252,7 @@ export class JsonScanner {
       if (i < end && bytes[i] !== COLON) i = skipSpace(bytes, i, end);
       if (i >= end) return TRUNCATED;
       if (bytes[i++] !== COLON) return UNEXPECTED_BYTE;
-      i =
-        child === NONE
-          ? this.#skipper.skipValue(bytes, i, end, depth)
-          : this.#member(i, child, depth);
+      i = child === NONE ? this.#skipper.skipValue(i, end, depth) : this.#member(i, child, depth);
       if (i < 0) return i;
       if (i < end && bytes[i] <= 0x20) i = skipSpace(bytes, i, end);
       if (i >= end) return TRUNCATED;
@@ -267,7 +264,7 @@ export class JsonScanner {
 
   /** The value of a member that lies on a path; `depth` containers are open around it. */
   #member(i: number, node: number, depth: number): number {
-    const bytes = this.#bytes;
+    const bytes = this.#skipper.bytes;
     const end = this.#end;
     const role = this.#paths.roles[node];
     i = skipSpace(bytes, i, end);
@@ -293,12 +290,12 @@ export class JsonScanner {
       return UNEXPECTED_BYTE;
     }
     if (c === QUOTE) {
-      i = skipString(bytes, i + 1, end);
+      i = skipString(this.#skipper.view, i + 1, end);
       if (i < 0) return i;
       this.#setString(node, role, start + 1, i);
       return i + 1;
     }
-    i = this.#skipper.skipValue(bytes, i, end, depth);
+    i = this.#skipper.skipValue(i, end, depth);
     if (i < 0) return i;
     this.#setOther(node, role, start, i);
     return i;
@@ -319,10 +316,10 @@ export class JsonScanner {
         this.#setLeaf(role, 0, 0);
         break;
       case ROLE_TYPE:
-        this.eventType = eventTypeOf(this.#bytes, start, end);
+        this.eventType = eventTypeOf(this.#skipper.bytes, start, end);
         break;
       case ROLE_INITIAL_EVENTS_END:
-        this.initialEventsEnd = isText(this.#bytes, start, end, TRUE);
+        this.initialEventsEnd = isText(this.#skipper.bytes, start, end, TRUE);
         break;
       default:
         this.#setLeaf(role, start, end);
@@ -331,7 +328,7 @@ export class JsonScanner {
 
   /** A leaf [start, end) that is no string: a number, a literal, an array, or an object nobody looks into. */
   #setOther(node: number, role: number, start: number, end: number): void {
-    const c = this.#bytes[start];
+    const c = this.#skipper.bytes[start];
     const field = this.#paths.fields[node];
     if (field !== NONE) {
       const scalar = c !== 0x6e && c !== OPEN_BRACE && c !== OPEN_BRACKET;

@@ -55,7 +55,6 @@ export class JsonListScanner {
   problem = '';
 
   readonly #skipper: JsonSkipper;
-  #bytes: Uint8Array = new Uint8Array(0);
   #end = 0;
   #onItem: OnItem = ignore;
   #itemsSeen = false;
@@ -70,7 +69,7 @@ export class JsonListScanner {
     this.continueToken = '';
     this.items = 0;
     this.problem = '';
-    this.#bytes = bytes;
+    this.#skipper.attach(bytes);
     this.#end = end;
     this.#onItem = onItem;
     this.#itemsSeen = false;
@@ -89,7 +88,7 @@ export class JsonListScanner {
 
   /** `i` is behind the brace of the object that is `node`; returns the position behind its closing brace. */
   #walk(i: number, node: number, depth: number): number {
-    const bytes = this.#bytes;
+    const bytes = this.#skipper.bytes;
     const end = this.#end;
     i = skipSpace(bytes, i, end);
     if (i < end && bytes[i] === CLOSE_BRACE) return i + 1;
@@ -98,7 +97,7 @@ export class JsonListScanner {
       if (i >= end) return TRUNCATED;
       if (bytes[i] !== QUOTE) return UNEXPECTED_BYTE;
       const keyStart = i + 1;
-      const keyEnd = skipString(bytes, keyStart, end);
+      const keyEnd = skipString(this.#skipper.view, keyStart, end);
       if (keyEnd < 0) return keyEnd;
       i = skipSpace(bytes, keyEnd + 1, end);
       if (i >= end) return TRUNCATED;
@@ -106,10 +105,7 @@ export class JsonListScanner {
       const child = PATHS.childOfText(node, bytes, keyStart, keyEnd);
       i = skipSpace(bytes, i + 1, end);
       if (i >= end) return TRUNCATED;
-      i =
-        child === NONE
-          ? this.#skipper.skipValue(bytes, i, end, depth)
-          : this.#member(i, child, depth);
+      i = child === NONE ? this.#skipper.skipValue(i, end, depth) : this.#member(i, child, depth);
       if (i < 0) return i;
       i = skipSpace(bytes, i, end);
       if (i >= end) return TRUNCATED;
@@ -120,7 +116,7 @@ export class JsonListScanner {
   }
 
   #member(start: number, node: number, depth: number): number {
-    const bytes = this.#bytes;
+    const bytes = this.#skipper.bytes;
     const role = PATHS.roles[node];
     if (role === ROLE_METADATA && bytes[start] === OPEN_BRACE) {
       return this.#walk(start + 1, node, depth + 1);
@@ -133,7 +129,7 @@ export class JsonListScanner {
       this.#itemsSeen = true;
       if (bytes[start] === OPEN_BRACKET) return this.#array(start + 1, depth + 1);
     }
-    const i = this.#skipper.skipValue(bytes, start, this.#end, depth);
+    const i = this.#skipper.skipValue(start, this.#end, depth);
     if (i < 0) return i;
     const text = bytes[start] === QUOTE;
     if (role === ROLE_REVISION) {
@@ -150,13 +146,13 @@ export class JsonListScanner {
 
   /** `i` is behind the bracket of the items; returns the position behind the closing one. */
   #array(i: number, depth: number): number {
-    const bytes = this.#bytes;
+    const bytes = this.#skipper.bytes;
     const end = this.#end;
     i = skipSpace(bytes, i, end);
     if (i < end && bytes[i] === CLOSE_BRACKET) return i + 1;
     for (;;) {
       const itemStart = skipSpace(bytes, i, end);
-      i = this.#skipper.skipValue(bytes, itemStart, end, depth);
+      i = this.#skipper.skipValue(itemStart, end, depth);
       if (i < 0) return i;
       this.items++;
       this.#onItem(itemStart, i);
