@@ -3,7 +3,7 @@
  * under the test's control, and the naive reader that says what a scanner must find in them.
  */
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 /** A JSON value whose objects keep their members in written order, twins included. */
 export type Value =

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   EVENT_ADDED,
@@ -12,6 +12,25 @@ import { anyValue, apiObject, lastAt, type Value, write } from './scan-documents
 
 const FIELDS = [{ path: ['spec', 'nodeName'] }, { path: ['status', 'phase'] }];
 const RUNS = Number(process.env['WATERSHED_FUZZ_RUNS'] ?? 3000);
+
+/** What broken documents are broken with. */
+const PIECES = [
+  '',
+  '"',
+  '\\',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  '0',
+  '-',
+  '.',
+  'e',
+  't',
+  'null',
+].concat(['\u0000', '\u001f', '\n', ' ', 'é', '\\u', '\\ud800', '\ufeff', '/']);
 
 function event(type: string, object: unknown): Buffer {
   return Buffer.from(JSON.stringify({ type, object }));
@@ -268,10 +287,7 @@ describe('fuzz', () => {
           fc.record({
             at: fc.nat(),
             cut: fc.nat({ max: 3 }),
-            put: fc.constantFrom(
-              ...['', '"', '\\', '{', '}', '[', ']', ',', ':', '0', '-', '.', 'e', 't', 'null'],
-              ...['\u0000', '\u001f', '\n', ' ', 'é', '\\u', '\\ud800', '\ufeff', '/'],
-            ),
+            put: fc.constantFrom(...PIECES),
           }),
           { minLength: 1, maxLength: 3 },
         ),
@@ -302,9 +318,11 @@ describe('fuzz', () => {
     fc.assert(
       fc.property(apiObject, (object) => {
         const bytes = Buffer.from(write(object));
+        let taken = 0;
         for (let end = 0; end < bytes.length; end++) {
-          expect(scan.scanObject(bytes, 0, end)).toBe(false);
+          if (scan.scanObject(bytes, 0, end)) taken++;
         }
+        expect(taken).toBe(0);
       }),
       { numRuns: RUNS / 10 },
     );

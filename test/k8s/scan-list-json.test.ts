@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { JsonListScanner } from '../../src/k8s/scan-list-json.ts';
 import { anyValue, write } from './scan-documents.ts';
