@@ -42,14 +42,20 @@ const upstream = {
   context: string('', 'Kubeconfig context to use. Empty: its current-context.', {
     flag: 'context',
   }),
-  maxForwardConnections: integer(
-    256,
-    'Connections to the apiserver for requests that are passed through.',
+  // kube-apiserver's own limits are 400 reading and 200 writing requests in flight.
+  maxForwardedCalls: integer(600, 'Short requests passed through to the apiserver at once.', {
+    minimum: 1,
+    maximum: 65_536,
+  }),
+  maxForwardedStreams: integer(
+    4_096,
+    'Watches, logs and other long requests passed through at once; each has a connection.',
     { minimum: 1, maximum: 65_536 },
   ),
+  // The apiserver gives up after 60 s itself, with its own answer: that one must win.
   requestTimeout: duration(
-    '60s',
-    'Longest a passed-through request may wait for its answer to begin; watches and upgrades are exempt.',
+    '90s',
+    'Longest a short passed-through request may wait for its answer to begin.',
     { minimum: 1_000, maximum: HOUR_MS },
   ),
 };
@@ -196,14 +202,14 @@ const http2 = {
     maximum: 100_000,
   }),
   maxSessionMemoryBytes: bytes(
-    '64Mi',
+    '32Mi',
     'Memory one connection may make the HTTP/2 layer hold before new streams are refused.',
     { minimum: MEBIBYTE, maximum: 1_024 * MEBIBYTE },
   ),
 };
 
 const limits = {
-  maxHeaderBytes: bytes('64Ki', 'Most bytes of request headers; more is answered with 431.', {
+  maxHeaderBytes: bytes('128Ki', 'Most bytes of request headers; more is answered with 431.', {
     minimum: 4 * KIBIBYTE,
     maximum: MEBIBYTE,
   }),

@@ -1,0 +1,169 @@
+// The shape of everything that can be seen from outside: the status page shows it, /metrics turns
+// it into series, the health checks judge it. Plain numbers and words only; main.ts fills it from
+// the parts, so this folder imports none of them. Counters only ever grow. `Ms` and `Bytes` are units.
+
+/** Where an answer came from. `local` is one the proxy made itself: limits, shutdown, bad requests. */
+export type Source = 'cache' | 'passthrough' | 'local';
+
+export type Phase = 'starting' | 'serving' | 'draining';
+
+export type LaneStateName = 'starting' | 'live' | 'disconnected' | 'closed';
+
+export interface ResourceLabels {
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+}
+
+export interface EventCounts {
+  readonly added: number;
+  readonly modified: number;
+  readonly deleted: number;
+  readonly bookmark: number;
+}
+
+export interface WindowStatus {
+  /** Oldest revision a watch may resume from; older is answered with 410. */
+  readonly floorRevision: number;
+  readonly events: number;
+  readonly bytes: number;
+  /** Age of the oldest event held. */
+  readonly ageMs: number;
+}
+
+/** Consistent reads that had to be proven current. */
+export interface FreshnessCounts {
+  readonly proven: number;
+  /** Given up after the barrier timeout and passed through. */
+  readonly unproven: number;
+  /** Sum over both. */
+  readonly waitedMs: number;
+}
+
+export interface LaneStatus extends ResourceLabels {
+  readonly state: LaneStateName;
+  /** Why it is disconnected or closed; empty otherwise. */
+  readonly reason: string;
+  readonly pinned: boolean;
+  readonly objects: number;
+  readonly objectBytes: number;
+  /** Revision of the newest event. */
+  readonly headRevision: number;
+  /** Highest revision the lane has been proven to contain. */
+  readonly frontierRevision: number;
+  readonly window: WindowStatus;
+  readonly slabs: number;
+  /** Memory behind the slabs, including what waits to be reused. */
+  readonly slabBytes: number;
+  readonly received: EventCounts;
+  /** Complete listings from upstream: the first and every relist. */
+  readonly initializations: number;
+  readonly initializationMs: number;
+  readonly watches: number;
+  readonly filterGroups: number;
+  readonly filterEvaluations: number;
+  /** How many events the slowest watch is behind the head. */
+  readonly lagEvents: number;
+  readonly eventsSent: number;
+  readonly bytesSent: number;
+  readonly lists: number;
+  readonly listObjectsRead: number;
+  readonly listObjectsSent: number;
+  readonly freshness: FreshnessCounts;
+}
+
+export interface RequestCount extends ResourceLabels {
+  readonly verb: string;
+  readonly code: number;
+  readonly source: Source;
+  readonly count: number;
+}
+
+export interface RequestStatus {
+  readonly rows: readonly RequestCount[];
+  /** Why requests were not answered from memory, most frequent first. */
+  readonly passThroughReasons: readonly { readonly reason: string; readonly count: number }[];
+}
+
+/** Reasons a watch ended, as labels. */
+export interface WatchesEnded {
+  readonly timeout: number;
+  readonly client: number;
+  readonly slow: number;
+  readonly expired: number;
+  readonly drain: number;
+  readonly upstream: number;
+  readonly denied: number;
+}
+
+export interface WatchStatus {
+  readonly open: number;
+  readonly started: number;
+  readonly ended: WatchesEnded;
+}
+
+export interface ConnectionStatus {
+  readonly http1: number;
+  readonly http2: number;
+  readonly accepted: number;
+  readonly refused: number;
+}
+
+export interface UpstreamStatus {
+  readonly url: string;
+  readonly connected: boolean;
+  /** Whether the apiserver has answered at all since the start. */
+  readonly reached: boolean;
+  /** Empty when there was none. Never holds credentials. */
+  readonly lastError: string;
+  readonly requests: readonly {
+    readonly verb: string;
+    readonly code: number;
+    readonly count: number;
+  }[];
+}
+
+export interface AuthorizationStatus {
+  readonly cached: number;
+  readonly hits: number;
+  readonly allowed: number;
+  readonly denied: number;
+  readonly undecided: number;
+  readonly rechecks: number;
+  /** Watches ended because the permission behind them was gone. */
+  readonly revoked: number;
+}
+
+export interface EventLoopStatus {
+  /** 0..1 since the last reading. */
+  readonly utilization: number;
+  readonly delayP50Ms: number;
+  readonly delayP99Ms: number;
+  readonly delayMaxMs: number;
+}
+
+export interface MemoryStatus {
+  readonly rssBytes: number;
+  readonly heapUsedBytes: number;
+  /** Buffers outside the heap, slabs included. */
+  readonly externalBytes: number;
+}
+
+export interface ProxyStatus {
+  readonly version: string;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly phase: Phase;
+  readonly upstream: UpstreamStatus;
+  /** Resource types known from discovery; 0 until it has been read. */
+  readonly discoveredResources: number;
+  readonly lanes: readonly LaneStatus[];
+  readonly requests: RequestStatus;
+  readonly watches: WatchStatus;
+  readonly connections: ConnectionStatus;
+  readonly authorization: AuthorizationStatus;
+  readonly eventLoop: EventLoopStatus;
+  readonly memory: MemoryStatus;
+}
+
+export type ReadStatus = () => ProxyStatus;

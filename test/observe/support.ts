@@ -1,0 +1,87 @@
+// A ProxyStatus with a value in every field, shared by the tests of what can be seen.
+
+import type { LaneStatus, ProxyStatus } from '../../src/observe/status.ts';
+
+export function laneStatus(over: Partial<LaneStatus> = {}): LaneStatus {
+  return {
+    group: '',
+    version: 'v1',
+    resource: 'pods',
+    state: 'live',
+    reason: '',
+    pinned: false,
+    objects: 300,
+    objectBytes: 1_800_000,
+    headRevision: 9_000,
+    frontierRevision: 9_100,
+    window: { floorRevision: 8_000, events: 1_000, bytes: 6_000_000, ageMs: 299_000 },
+    slabs: 3,
+    slabBytes: 12_582_912,
+    received: { added: 310, modified: 5_000, deleted: 10, bookmark: 7 },
+    initializations: 1,
+    initializationMs: 250,
+    watches: 18,
+    filterGroups: 4,
+    filterEvaluations: 20_000,
+    lagEvents: 2,
+    eventsSent: 40_000,
+    bytesSent: 240_000_000,
+    lists: 12,
+    listObjectsRead: 3_600,
+    listObjectsSent: 1_200,
+    freshness: { proven: 11, unproven: 1, waitedMs: 4_500 },
+    ...over,
+  };
+}
+
+export function proxyStatus(over: Partial<ProxyStatus> = {}): ProxyStatus {
+  return {
+    version: '0.1.0',
+    startedAt: 1_700_000_000_000,
+    phase: 'serving',
+    upstream: {
+      url: 'https://127.0.0.1:6443',
+      connected: true,
+      reached: true,
+      lastError: '',
+      requests: [{ verb: 'watch', code: 200, count: 2 }],
+    },
+    discoveredResources: 60,
+    lanes: [
+      laneStatus(),
+      laneStatus({ group: 'coordination.k8s.io', resource: 'leases', objects: 5_000 }),
+    ],
+    requests: {
+      rows: [
+        {
+          verb: 'list',
+          group: '',
+          version: 'v1',
+          resource: 'pods',
+          code: 200,
+          source: 'cache',
+          count: 12,
+        },
+      ],
+      passThroughReasons: [{ reason: 'write', count: 3 }],
+    },
+    watches: {
+      open: 36,
+      started: 40,
+      ended: { timeout: 1, client: 2, slow: 1, expired: 0, drain: 0, upstream: 0, denied: 0 },
+    },
+    connections: { http1: 1, http2: 2, accepted: 9, refused: 1 },
+    authorization: {
+      cached: 5,
+      hits: 100,
+      allowed: 6,
+      denied: 1,
+      undecided: 0,
+      rechecks: 4,
+      revoked: 0,
+    },
+    eventLoop: { utilization: 0.25, delayP50Ms: 0.1, delayP99Ms: 2, delayMaxMs: 4 },
+    memory: { rssBytes: 150_000_000, heapUsedBytes: 40_000_000, externalBytes: 60_000_000 },
+    ...over,
+  };
+}
