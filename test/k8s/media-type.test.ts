@@ -1,0 +1,77 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { negotiate } from '../../src/k8s/media-type.ts';
+
+const GO = 'kubelet/v1.36.3 (linux/amd64)';
+const table =
+  'application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json';
+
+// Every `json` is compared with upstream's negotiation in upstream-vectors.test.ts.
+describe('media type', () => {
+  test.each([
+    [undefined],
+    [''],
+    ['application/json'],
+    ['application/json, */*'],
+    ['application/json, */*;q=0.8'],
+    ['*/*'],
+    ['application/json;charset=utf-8'],
+    ['text/html, application/json;q=0.1'],
+    ['application/yaml;q=0.5,application/json'],
+    [' application/json '],
+  ])('%j is answered in JSON', (accept) => {
+    expect(negotiate(accept, GO)).toBe('json');
+    expect(negotiate(accept, undefined, true)).toBe('json');
+  });
+
+  test.each([
+    ['application/vnd.kubernetes.protobuf'],
+    ['application/vnd.kubernetes.protobuf;stream=watch,application/json'],
+    ['application/json;q=0.5,application/yaml'],
+    ['application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json'],
+    [table],
+    ['application/json;pretty=1'],
+    ['application/json;stream=watch'],
+    ['application/yaml'],
+    ['application/cbor,application/json'],
+    ['text/html'],
+    ['json'],
+    ['Application/JSON'],
+    ['application/json;q=x'],
+    [Array.from({ length: 13 }, () => 'application/json').join(',')],
+  ])('%.60s is left to upstream', (accept) => {
+    expect(negotiate(accept, GO)).toBe('other');
+    expect(negotiate(accept, GO, true)).toBe('other');
+  });
+
+  test('protobuf before JSON is JSON for a custom resource, which has no protobuf form', () => {
+    const accept = 'application/vnd.kubernetes.protobuf,application/json';
+    expect(negotiate(accept, GO)).toBe('other');
+    expect(negotiate(accept, GO, true)).toBe('json');
+  });
+
+  test('a wildcard subtype passes for a custom resource only', () => {
+    expect(negotiate('application/*', GO)).toBe('other');
+    expect(negotiate('application/*', GO, true)).toBe('json');
+  });
+
+  test.each(['curl/8.5.0', 'Wget/1.21', 'Mozilla/5.0 (X11)'])(
+    '%s would get pretty JSON',
+    (agent) => {
+      expect(negotiate('application/json', agent)).toBe('other');
+      expect(negotiate(undefined, agent)).toBe('other');
+    },
+  );
+
+  test.each(['Mozilla/4.0', 'my curl', 'kubectl/v1.36.3', ''])('%j is no person', (agent) => {
+    expect(negotiate('application/json', agent)).toBe('json');
+  });
+
+  test('no header makes it throw', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.boolean(), (accept, custom) => {
+        expect(['json', 'other']).toContain(negotiate(accept, accept, custom));
+      }),
+    );
+  });
+});
