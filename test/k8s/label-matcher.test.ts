@@ -162,6 +162,26 @@ describe('label matcher', () => {
     }
   });
 
+  test.each([
+    ['a<0', '-0', false],
+    ['a>0', '-0', false],
+    ['a<1', '-0', true],
+    ['a<0', '-1', true],
+    ['a>4', '+5', true],
+    ['a>9223372036854775806', '9223372036854775807', true],
+    ['a>1', '9223372036854775808', false],
+    ['a<1', '-9223372036854775809', false],
+  ])('%s with %s is %s', (text, value, expected) => {
+    expect(matches(new LabelMatcher(selector(text)), `{"a":"${value}"}`)).toBe(expected);
+  });
+
+  test('labels may lie in shared memory', () => {
+    const shared = new Uint8Array(new SharedArrayBuffer(64));
+    const end = 8 + Buffer.from(shared.buffer).write('{"a":"\\u0062"}', 8);
+    expect(new LabelMatcher(selector('a=b')).matches(shared, 8, end)).toBe(true);
+    expect(new LabelMatcher(selector('a=c')).matches(shared, 8, end)).toBe(false);
+  });
+
   test('everything matches without reading', () => {
     expect(new LabelMatcher(EVERYTHING).matches(Buffer.from('not json'), 0, 8)).toBe(true);
   });
