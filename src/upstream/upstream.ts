@@ -1,0 +1,246 @@
+/**
+ * Upstream: the one apiserver (or load balancer) this process talks to.
+ *
+ * open() sends the proxy's own requests with the proxy's own credential; forward() sends a caller's
+ * request with the caller's headers and nothing of ours; connectRaw() gives a bare socket for
+ * upgrades. The two kinds never share a connection. A 401 on open() renews the credential and is
+ * tried once more; changed certificate files rebuild the connections. Every failure is an
+ * UpstreamError with a code.
+ */
+
+import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { authorityOf } from './cluster-config.ts';
+import type { ClusterConfig } from './cluster-config.ts';
+import { Connections } from './connection.ts';
+import type { PoolName } from './connection.ts';
+import { Credentials } from './credentials.ts';
+import { Dialer } from './dialer.ts';
+import { endToEndHeaders, forwardableHeaders, headerValue } from './headers.ts';
+import { limitedBody, tooLarge } from './request-body.ts';
+import { exchange } from './request.ts';
+import type { ExchangeRequest, UpstreamResponse } from './request.ts';
+import { TlsContexts } from './tls-contexts.ts';
+import { UpstreamError } from './upstream-error.ts';
+import { DEFAULT_UPSTREAM_OPTIONS } from './upstream-options.ts';
+import type { UpstreamOptions } from './upstream-options.ts';
+
+export interface OpenRequest {
+  readonly method?: string;
+  /** `accept` defaults to application/json. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer | null;
+  readonly signal?: AbortSignal;
+  /** Long-running requests use the watch pool; when absent, the query's `watch` decides. */
+  readonly longRunning?: boolean;
+}
+
+export interface OpenResponse {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly body: Readable;
+}
+
+export interface ForwardRequest {
+  readonly method: string;
+  /** The caller's raw request target, starting with `/`. */
+  readonly path: string;
+  readonly rawHeaders: readonly string[];
+  /** null when the request has no body. */
+  readonly body: Readable | Buffer | null;
+  readonly signal?: AbortSignal;
+  readonly longRunning?: boolean;
+  /** Sent as X-Forwarded-For; the caller's own is always dropped. */
+  readonly clientAddress?: string;
+}
+
+export class Upstream {
+  /** What stands in front of every path; '' unless the server URL has a path. Upgrades need it. */
+  readonly basePath: string;
+  /** host:port, for the Host header of upgrades. */
+  readonly authority: string;
+  /** Where the configuration came from, for logs. */
+  readonly origin: string;
+  /** Plain numbers, read at scrape time. */
+  readonly counters = {
+    opened: 0,
+    forwarded: 0,
+    rawConnections: 0,
+    renewals: 0,
+    rotations: 0,
+    errors: 0,
+  };
+  readonly #options: UpstreamOptions;
+  readonly #credentials: Credentials;
+  readonly #contexts: TlsContexts;
+  readonly #dialer: Dialer;
+  readonly #connections: Connections;
+  readonly #refreshTimer: NodeJS.Timeout;
+
+  private constructor(cluster: ClusterConfig, options: UpstreamOptions) {
+    this.basePath = cluster.basePath;
+    this.authority = authorityOf(cluster);
+    this.origin = cluster.origin;
+    this.#options = options;
+    this.#credentials = new Credentials(cluster.reader, {
+      refreshMs: options.credentialRefreshMs,
+      execTimeoutMs: options.execTimeoutMs,
+      clusterInfo: { server: `${cluster.scheme}://${this.authority}${cluster.basePath}` },
+    });
+    this.#contexts = new TlsContexts(cluster, this.#credentials);
+    this.#dialer = new Dialer(cluster, this.#contexts, options);
+    this.#connections = new Connections(cluster, this.#dialer, options);
+    this.#refreshTimer = setInterval(
+      () => void this.#rotateWhenChanged(),
+      options.credentialRefreshMs,
+    ).unref();
+  }
+
+  /** Opens no connection yet: an apiserver that is down now may be up at the first request. */
+  static connect(cluster: ClusterConfig, options: Partial<UpstreamOptions> = {}): Upstream {
+    return new Upstream(cluster, { ...DEFAULT_UPSTREAM_OPTIONS, ...options });
+  }
+
+  /** One of the proxy's own requests, with the proxy's own credential. */
+  async open(path: string, request: OpenRequest = {}): Promise<OpenResponse> {
+    this.counters.opened += 1;
+    return this.#counted(async () => {
+      const credential = await this.#credentials.headers();
+      let response = await this.#openOnce(path, request, credential);
+      if (response.status === 401 && (await this.#renew(credential))) {
+        response.body.destroy();
+        response = await this.#openOnce(path, request, await this.#credentials.headers());
+      }
+      return { status: response.status, headers: response.rawHeaders, body: response.body };
+    });
+  }
+
+  /** A caller's request under the caller's identity; nothing of ours is added to it. */
+  async forward(request: ForwardRequest): Promise<UpstreamResponse> {
+    this.counters.forwarded += 1;
+    return this.#counted(async () => {
+      const options = this.#options;
+      const longRunning = request.longRunning === true;
+      const checked = forwardableHeaders(request.rawHeaders, request.clientAddress);
+      if (checked.kind === 'refused') {
+        throw new UpstreamError('bad-request', checked.reason);
+      }
+      const response = await this.#send(longRunning ? 'forwardedStreams' : 'forwardedCalls', {
+        method: request.method,
+        path: request.path,
+        headers: checked.headers,
+        body: this.#limited(request),
+        signal: request.signal,
+        headersTimeoutMs: longRunning ? 0 : options.callHeadersTimeoutMs,
+        bodyTimeoutMs: longRunning ? 0 : options.callBodyTimeoutMs,
+      });
+      return { ...response, rawHeaders: endToEndHeaders(response.rawHeaders) };
+    });
+  }
+
+  /** A connected socket (TLS unless the server is http), without credential, speaking HTTP/1.1. */
+  connectRaw(): Promise<Socket> {
+    this.counters.rawConnections += 1;
+    return this.#counted(() => this.#dialer.dial('bare'));
+  }
+
+  /** Requests under way or waiting, per pool; for metrics and limits. */
+  inFlight(pool: PoolName): number {
+    return this.#connections.inFlight(pool);
+  }
+
+  /** Plain counters of connecting and credentials, read at scrape time. */
+  get connectionCounters(): Readonly<Record<'dials' | 'dialFailures' | 'credentialReads', number>> {
+    return {
+      dials: this.#dialer.dials,
+      dialFailures: this.#dialer.failures,
+      credentialReads: this.#credentials.reads,
+    };
+  }
+
+  /** Ends all requests and connections. */
+  async close(): Promise<void> {
+    clearInterval(this.#refreshTimer);
+    await this.#connections.close();
+  }
+
+  #openOnce(
+    path: string,
+    request: OpenRequest,
+    credential: readonly string[],
+  ): Promise<UpstreamResponse> {
+    const options = this.#options;
+    const longRunning = request.longRunning ?? isWatch(path);
+    const headers = ['user-agent', options.userAgent, ...credential];
+    for (const [name, value] of Object.entries({ accept: JSON_TYPE, ...request.headers })) {
+      headers.push(name, value);
+    }
+    return this.#send(longRunning ? 'readerWatches' : 'readerCalls', {
+      method: request.method ?? 'GET',
+      path,
+      headers,
+      body: request.body ?? null,
+      signal: request.signal,
+      headersTimeoutMs: longRunning ? options.watchHeadersTimeoutMs : options.callHeadersTimeoutMs,
+      bodyTimeoutMs: longRunning ? 0 : options.callBodyTimeoutMs,
+    });
+  }
+
+  #send(pool: PoolName, request: ExchangeRequest): Promise<UpstreamResponse> {
+    if (!request.path.startsWith('/')) {
+      throw new UpstreamError('bad-request', 'the request target must start with /');
+    }
+    const path = this.basePath + request.path;
+    return exchange(this.#connections.pool(pool), { ...request, path });
+  }
+
+  #limited(request: ForwardRequest): Readable | Buffer | null {
+    const { maxRequestBodyBytes } = this.#options;
+    const { body } = request;
+    const length = headerValue(request.rawHeaders, 'content-length');
+    if (body === null || length === '0') {
+      return null;
+    }
+    const declared = Buffer.isBuffer(body) ? body.length : Number(length ?? 0);
+    if (declared > maxRequestBodyBytes) {
+      throw tooLarge(maxRequestBodyBytes);
+    }
+    return Buffer.isBuffer(body) ? body : limitedBody(body, maxRequestBodyBytes);
+  }
+
+  async #renew(refused: readonly string[]): Promise<boolean> {
+    this.counters.renewals += 1;
+    const newToken = await this.#credentials.renew(refused);
+    return (await this.#rotateWhenChanged()) || newToken;
+  }
+
+  /** Files that cannot be read right now keep the old connections; the next request may say why. */
+  async #rotateWhenChanged(): Promise<boolean> {
+    try {
+      if (!(await this.#contexts.reload())) {
+        return false;
+      }
+    } catch {
+      this.counters.errors += 1;
+      return false;
+    }
+    this.counters.rotations += 1;
+    this.#connections.rotate();
+    return true;
+  }
+
+  async #counted<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      this.counters.errors += 1;
+      throw error;
+    }
+  }
+}
+
+const JSON_TYPE = 'application/json';
+
+function isWatch(path: string): boolean {
+  return /[?&]watch=(1|true)(&|$)/.test(path);
+}
