@@ -1,0 +1,130 @@
+/**
+ * PassThrough: everything that is not served from memory, byte for byte under the caller's own
+ * identity. It adds no credential and holds no bytes: each side is read only as fast as the other
+ * takes it.
+ *
+ * What is said when upstream cannot be reached depends on who asks: a watch gets 429 (client-go keeps
+ * its revision and retries), everything else 503, both with Retry-After (semantics 9.2, 9.4 rule 1).
+ * When upstream breaks off in mid answer, the client's answer is broken off too, except for a watch:
+ * that ends cleanly, because on HTTP/2 a reset of one stream makes client-go relist while a short
+ * read does not (semantics 9.2, rows 1-5).
+ */
+import type { Readable } from 'node:stream';
+import { serviceUnavailable, tooManyRequests, type StatusResponse } from '../k8s/status.ts';
+import type { Exchange } from './exchange.ts';
+import { forwardedHeaders, relayedHeaders } from './headers.ts';
+import { isLongRunningTarget, isWatchTarget } from './request-kind.ts';
+import type { Sink } from './sink.ts';
+
+/** What is sent upstream, as raw as it came. */
+export interface ForwardRequest {
+  readonly method: string;
+  /** Raw path and query. */
+  readonly path: string;
+  /** name, value, name, value...: no Host, nothing of the client's hop. */
+  readonly rawHeaders: string[];
+  /** null when the client announced no body. */
+  readonly body: Readable | null;
+  readonly signal: AbortSignal;
+  /** No timeout on the answer's body. */
+  readonly longRunning: boolean;
+}
+
+export interface ForwardResponse {
+  readonly status: number;
+  readonly rawHeaders: readonly string[];
+  readonly body: Readable;
+}
+
+/** Upstream without any credential of the proxy; rejects when there is no answer. */
+export interface UpstreamForwarder {
+  forward(request: ForwardRequest): Promise<ForwardResponse>;
+}
+
+const RETRY_AFTER_SECONDS = 1;
+
+export class PassThrough {
+  open = 0;
+  total = 0;
+  /** Answered 429 or 503 because upstream did not answer. */
+  unanswered = 0;
+  /** Upstream broke off in mid answer. */
+  brokenOff = 0;
+  readonly #upstream: UpstreamForwarder;
+
+  constructor(upstream: UpstreamForwarder) {
+    this.#upstream = upstream;
+  }
+
+  /** Forwards `exchange` and answers it; never throws. */
+  serve(exchange: Exchange): void {
+    this.open++;
+    this.total++;
+    exchange.onClose(() => {
+      this.open--;
+    });
+    void this.#serve(exchange);
+  }
+
+  async #serve(exchange: Exchange): Promise<void> {
+    const abort = new AbortController();
+    exchange.onClose(() => abort.abort());
+    if (exchange.aborted) return;
+    let response: ForwardResponse | undefined;
+    try {
+      response = await this.#upstream.forward({
+        method: exchange.method,
+        path: exchange.target,
+        rawHeaders: forwardedHeaders(exchange.rawHeaders, exchange),
+        body: exchange.hasBody ? exchange.body() : null,
+        signal: abort.signal,
+        longRunning: isLongRunningTarget(exchange.target),
+      });
+      // The body reports an abort as an error; from here on somebody must listen.
+      response.body.on('error', ignore);
+      if (exchange.aborted) {
+        response.body.destroy();
+        return;
+      }
+      const sink = exchange.relay(response.status, relayedHeaders(response.rawHeaders));
+      this.#pump(response.body, sink, exchange);
+    } catch {
+      response?.body.destroy();
+      if (exchange.aborted) return;
+      this.unanswered++;
+      exchange.respondStatus(unreachable(exchange.target));
+    }
+  }
+
+  /** Moves bytes as the sink takes them; what is buffered meanwhile is the body's own bound. */
+  #pump(body: Readable, sink: Sink, exchange: Exchange): void {
+    const move = (): void => {
+      if (!sink.ready) return;
+      const chunk = body.read() as Uint8Array | null;
+      if (chunk !== null) sink.write(chunk);
+    };
+    sink.onReady = move;
+    sink.onClose = () => body.destroy();
+    body.on('readable', move);
+    body.once('end', () => sink.end());
+    body.once('close', () => {
+      if (body.readableEnded || sink.closed) return;
+      this.brokenOff++;
+      if (isWatchTarget(exchange.target)) sink.end();
+      else sink.destroy();
+    });
+    if (sink.closed) body.destroy();
+    else if (body.destroyed && !body.readableEnded) sink.destroy();
+  }
+}
+
+function unreachable(target: string): StatusResponse {
+  const message = 'the upstream apiserver did not answer';
+  return isWatchTarget(target)
+    ? tooManyRequests(message, RETRY_AFTER_SECONDS)
+    : serviceUnavailable(message, RETRY_AFTER_SECONDS);
+}
+
+function ignore(): void {
+  // 'close' without 'end' tells it.
+}

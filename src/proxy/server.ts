@@ -1,0 +1,175 @@
+/**
+ * ProxyServer: the client port. One TLS listener, HTTP/2 and HTTP/1.1 by ALPN, every request handed to
+ * one function as an Exchange with its raw target and headers.
+ *
+ *   TLS listener -> ALPN -> front-http2 | front-http1 -> Exchange -> handle
+ *                                       `-> UpgradeRequest + socket -> upgrade
+ *
+ * It refuses what must not even be forwarded (400, 431), keeps the bounds of `limits.ts`, counts in
+ * `stats`, and never lets a client's error reach the process. Client certificates are not asked for;
+ * when they are, session tickets must go (auth.md 0, decision 12).
+ */
+import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { internalError } from '../k8s/status.ts';
+import { drain, type DrainResult, type EndableWatches } from './drain.ts';
+import type { Exchange } from './exchange.ts';
+import { FrontHttp1, type UpgradeRequest } from './front-http1.ts';
+import { FrontHttp2 } from './front-http2.ts';
+import { DEFAULT_SERVER_LIMITS, ServerStats, type ServerLimits } from './limits.ts';
+
+/** The certificate to show; `ServingCertificate` is one. */
+export interface CertificateProvider {
+  readonly context: SecureContextOptions;
+  /** Called with a function to call after each change. */
+  onChange(callback: () => void): void;
+}
+
+export interface ProxyServerOptions {
+  readonly certificate: CertificateProvider;
+  readonly limits?: Partial<ServerLimits>;
+  /** Answers the exchange, now or later. A throw or rejection becomes a 500 and `onFailure`. */
+  readonly handle: (exchange: Exchange) => void | Promise<void>;
+  /** Takes the socket over; `head` holds bytes that came with the request. */
+  readonly upgrade: (request: UpgradeRequest, socket: Duplex, head: Buffer) => void;
+  /** A handler failed: for the log. */
+  readonly onFailure?: (error: unknown, exchange: Exchange) => void;
+}
+
+/** Time a GOAWAY needs to reach clients before streams are refused (Go's server waits as long). */
+const ANNOUNCE_MS = 1_000;
+const DRAIN_STEP_MS = 100;
+const NO_WATCHES: EndableWatches = { openWatches: 0, endWatches: () => {} };
+
+export class ProxyServer {
+  readonly stats = new ServerStats();
+  readonly #options: ProxyServerOptions;
+  readonly #limits: ServerLimits;
+  readonly #listener: Server;
+  readonly #http1: FrontHttp1;
+  readonly #http2: FrontHttp2;
+  #nextConnectionId = 1;
+
+  constructor(options: ProxyServerOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
+    const shared = {
+      limits: this.#limits,
+      stats: this.stats,
+      handle: (exchange: Exchange) => this.#handle(exchange),
+    };
+    this.#http1 = new FrontHttp1({ ...shared, upgrade: options.upgrade });
+    this.#http2 = new FrontHttp2(shared);
+    this.#listener = this.#createListener(options.certificate);
+  }
+
+  /** Connections in any state behind the handshake. */
+  get openConnections(): number {
+    return this.#http1.openConnections + this.#http2.openConnections;
+  }
+
+  /** Port 0 picks a free one. */
+  listen(host: string, port: number): Promise<{ port: number }> {
+    return new Promise((resolve, reject) => {
+      this.#listener.once('error', reject);
+      this.#listener.listen({ host, port }, () => {
+        this.#listener.removeListener('error', reject);
+        this.#listener.on('error', ignore);
+        resolve({ port: (this.#listener.address() as AddressInfo).port });
+      });
+    });
+  }
+
+  /** Stops gracefully within `graceMs`; `watches` are asked to end theirs over that time. */
+  async drain(graceMs: number, watches: EndableWatches = NO_WATCHES): Promise<DrainResult> {
+    const result = await drain(this, watches, {
+      graceMs,
+      announceMs: ANNOUNCE_MS,
+      stepMs: DRAIN_STEP_MS,
+    });
+    this.destroy();
+    return result;
+  }
+
+  announceDrain(): void {
+    this.#listener.close();
+    this.#http1.announceDrain();
+    this.#http2.announceDrain();
+  }
+
+  startDrain(): void {
+    this.#http1.startDrain();
+    this.#http2.startDrain();
+  }
+
+  /** Closes the port and cuts every connection. */
+  destroy(): void {
+    this.#listener.close();
+    this.#http1.destroy();
+    this.#http2.destroy();
+  }
+
+  #createListener(certificate: CertificateProvider): Server {
+    const limits = this.#limits;
+    const context = () => ({ ...certificate.context, minVersion: 'TLSv1.2' as const });
+    const listener = createServer({
+      ...context(),
+      ALPNProtocols: ['h2', 'http/1.1'],
+      handshakeTimeout: limits.handshakeTimeoutMs,
+      // Upgraded connections (port-forward) end their two directions one by one.
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: limits.keepAliveDelayMs,
+    });
+    listener.maxConnections = limits.maxConnections;
+    listener.on('secureConnection', (socket) => this.#accept(socket));
+    listener.on('tlsClientError', (_error, socket) => {
+      this.stats.handshakeFailures++;
+      socket.destroy();
+    });
+    listener.on('drop', () => this.stats.droppedConnections++);
+    certificate.onChange(() => listener.setSecureContext(context()));
+    return listener;
+  }
+
+  #accept(socket: TLSSocket): void {
+    socket.on('error', ignore);
+    const use = {
+      id: this.#nextConnectionId++,
+      remoteAddress: socket.remoteAddress ?? '',
+      inFlight: 0,
+    };
+    // No address: the peer is gone already.
+    if (!this.#listener.listening || use.remoteAddress === '') {
+      socket.destroy();
+      return;
+    }
+    this.stats.connections++;
+    this.stats.openConnections++;
+    socket.once('close', () => this.stats.openConnections--);
+    if (socket.alpnProtocol === 'h2') this.#http2.accept(socket, use);
+    else this.#http1.accept(socket, use);
+  }
+
+  #handle(exchange: Exchange): void {
+    try {
+      const pending = this.#options.handle(exchange);
+      if (pending instanceof Promise) pending.catch((error) => this.#failed(error, exchange));
+    } catch (error) {
+      this.#failed(error, exchange);
+    }
+  }
+
+  #failed(error: unknown, exchange: Exchange): void {
+    this.stats.handlerFailures++;
+    this.#options.onFailure?.(error, exchange);
+    if (exchange.status === 0) exchange.respondStatus(internalError('the request failed'));
+    else exchange.destroy();
+  }
+}
+
+function ignore(): void {
+  // Told by 'close'; the error itself is the client's network.
+}

@@ -1,0 +1,213 @@
+/**
+ * UpgradeRelay: exec, attach, port-forward and watches over WebSocket, as a splice of two sockets.
+ *
+ * The request goes upstream on a socket of its own that nothing else will ever use. Only after
+ * upstream itself said 101 do the two sockets see each other; any other answer is relayed up to a
+ * bound and both are closed (CVE-2018-1002105: a refused upgrade must not leave a tunnel behind).
+ * Headers are cleaned like those of any other request; redirects are relayed, never followed.
+ */
+import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { serviceUnavailable, tooManyRequests } from '../k8s/status.ts';
+import type { UpgradeRequest } from './front-http1.ts';
+import { forwardedHeaders, headerValue, relayedHeaders } from './headers.ts';
+import { answerStatusAndClose, endAndClose, responseHead } from './raw-answer.ts';
+import { isWatchTarget } from './request-kind.ts';
+
+/** Where upgrades go: a constant of the configuration, never taken from a request. */
+export interface UpgradeUpstream {
+  /** host:port for the Host header. */
+  readonly authority: string;
+  /** Path in front of every request target, '' or `/prefix`. */
+  readonly pathPrefix: string;
+  /** A fresh connected socket without a client certificate; half-open capable. */
+  connectUpstream(): Promise<Duplex>;
+}
+
+export interface UpgradeLimits {
+  /** Splices at once; more are answered 429 (auth.md 4.5). */
+  readonly maxUpgrades: number;
+  /** From the request to upstream's status line. */
+  readonly answerTimeoutMs: number;
+  /** Octets of a refusal's body that are relayed. */
+  readonly maxRefusalBytes: number;
+  readonly lingerMs: number;
+}
+
+export const DEFAULT_UPGRADE_LIMITS: UpgradeLimits = Object.freeze({
+  maxUpgrades: 500,
+  answerTimeoutMs: 30_000,
+  maxRefusalBytes: 64 * 1024,
+  lingerMs: 2_000,
+});
+
+const RETRY_AFTER_SECONDS = 1;
+
+export class UpgradeRelay {
+  /** Waiting for upstream's status, or spliced. */
+  open = 0;
+  total = 0;
+  /** Upstream answered something else than 101. */
+  refused = 0;
+  /** Upstream did not answer. */
+  unanswered = 0;
+  readonly #upstream: UpgradeUpstream;
+  readonly #limits: UpgradeLimits;
+
+  constructor(upstream: UpgradeUpstream, limits: UpgradeLimits = DEFAULT_UPGRADE_LIMITS) {
+    this.#upstream = upstream;
+    this.#limits = limits;
+  }
+
+  /** Takes `client` over for good; never throws. */
+  serve(request: UpgradeRequest, client: Duplex, head: Buffer): void {
+    client.on('error', ignore);
+    if (this.open >= this.#limits.maxUpgrades) {
+      const status = tooManyRequests('Too many upgraded connections', RETRY_AFTER_SECONDS);
+      answerStatusAndClose(client, status, this.#limits.lingerMs);
+      return;
+    }
+    this.open++;
+    this.total++;
+    client.once('close', () => {
+      this.open--;
+    });
+    void this.#serve(request, client, head);
+  }
+
+  async #serve(request: UpgradeRequest, client: Duplex, head: Buffer): Promise<void> {
+    let socket: Duplex;
+    try {
+      socket = await this.#upstream.connectUpstream();
+    } catch {
+      this.#unreachable(request, client);
+      return;
+    }
+    socket.on('error', ignore);
+    if (client.destroyed) {
+      socket.destroy();
+      return;
+    }
+    client.once('close', () => {
+      if (!socket.writableEnded) socket.destroy();
+    });
+    this.#ask(request, client, socket, head);
+  }
+
+  /** node:http writes the request and parses the answer on our own socket. */
+  #ask(request: UpgradeRequest, client: Duplex, socket: Duplex, head: Buffer): void {
+    const asking = this.#send(request, socket);
+    const timer = setTimeout(() => socket.destroy(), this.#limits.answerTimeoutMs);
+    timer.unref();
+    let answered = false;
+    asking.once('upgrade', (response, _socket, upstreamHead) => {
+      answered = true;
+      clearTimeout(timer);
+      splice({ client, socket, response, head, upstreamHead });
+    });
+    asking.once('response', (response) => {
+      answered = true;
+      clearTimeout(timer);
+      this.refused++;
+      this.#relayRefusal(response, client, socket);
+    });
+    // A later error is of the refusal's body, which ends by 'close'.
+    asking.on('error', () => {
+      clearTimeout(timer);
+      socket.destroy();
+      if (!answered) this.#unreachable(request, client);
+    });
+  }
+
+  #send(request: UpgradeRequest, socket: Duplex): ClientRequest {
+    const headers = forwardedHeaders(request.rawHeaders, {
+      remoteAddress: request.remoteAddress,
+      upgrade: request.protocol,
+    });
+    // Without a length node:http would announce chunks for a POST.
+    if (headerValue(headers, 'content-length') === undefined && request.method !== 'GET') {
+      headers.push('Content-Length', '0');
+    }
+    const asking = httpRequest({
+      method: request.method,
+      path: this.#upstream.pathPrefix + request.target,
+      headers: ['Host', this.#upstream.authority, ...headers] as unknown as string[],
+      setHost: false,
+      createConnection: () => socket,
+    });
+    asking.end();
+    return asking;
+  }
+
+  /** A refusal in plain HTTP: status, headers, a bounded body, then both sockets close. */
+  #relayRefusal(response: IncomingMessage, client: Duplex, socket: Duplex): void {
+    const headers = relayedHeaders(response.rawHeaders);
+    const status = response.statusCode ?? 502;
+    let left = this.#limits.maxRefusalBytes;
+    // The end of the connection delimits the body, so that a cut one needs no true length.
+    const kept: string[] = [];
+    for (let i = 0; i < headers.length; i += 2) {
+      if (headers[i].toLowerCase() !== 'content-length') kept.push(headers[i], headers[i + 1]);
+    }
+    kept.push('Connection', 'close');
+    client.write(responseHead(status, response.statusMessage ?? '', kept));
+    response.on('error', ignore);
+    response.on('data', (chunk: Buffer) => {
+      const part = chunk.subarray(0, left);
+      left -= part.length;
+      if (part.length > 0) client.write(part);
+      if (left === 0) response.destroy();
+    });
+    response.once('close', () => {
+      socket.destroy();
+      endAndClose(client, null, this.#limits.lingerMs);
+    });
+  }
+
+  #unreachable(request: UpgradeRequest, client: Duplex): void {
+    this.unanswered++;
+    const message = 'the upstream apiserver did not answer';
+    const status = isWatchTarget(request.target)
+      ? tooManyRequests(message, RETRY_AFTER_SECONDS)
+      : serviceUnavailable(message, RETRY_AFTER_SECONDS);
+    answerStatusAndClose(client, status, this.#limits.lingerMs);
+  }
+}
+
+interface Splice {
+  readonly client: Duplex;
+  readonly socket: Duplex;
+  readonly response: IncomingMessage;
+  /** Bytes each side sent right behind its head. */
+  readonly head: Buffer;
+  readonly upstreamHead: Buffer;
+}
+
+/** Upstream agreed: its head goes out as it came, then bytes flow both ways until both ends are done. */
+function splice(parts: Splice): void {
+  const { client, socket, response, head, upstreamHead } = parts;
+  if (client.destroyed) {
+    socket.destroy();
+    return;
+  }
+  client.write(responseHead(101, response.statusMessage ?? '', response.rawHeaders));
+  if (upstreamHead.length > 0) client.write(upstreamHead);
+  if (head.length > 0) socket.write(head);
+  link(client, socket);
+  link(socket, client);
+}
+
+/** One direction: bytes with back-pressure, an end as a half-close, a break as a break. */
+function link(from: Duplex, to: Duplex): void {
+  from.pipe(to);
+  from.once('error', () => to.destroy());
+  from.once('close', () => {
+    // Done in both directions: what is still buffered for the other side may go out first.
+    if (from.readableEnded && from.writableFinished && to.writableEnded) return;
+    to.destroy();
+  });
+}
+
+function ignore(): void {
+  // Every break ends in 'close', which is what is acted upon.
+}
