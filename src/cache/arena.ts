@@ -254,8 +254,9 @@ export class Arena {
   #reserve(size: number): Place {
     if (!this.#open.fits(size)) {
       const full = this.#openNumber;
-      this.#open = this.#pool.take(size);
-      this.#openNumber = this.#number(this.#open);
+      const slab = this.#pool.take(size);
+      this.#openNumber = this.#number(slab);
+      this.#open = slab;
       this.#release(full);
     }
     const place = ((this.#openNumber << OFFSET_BITS) | (this.#open.used >> 3)) >>> 0;
@@ -265,7 +266,10 @@ export class Arena {
 
   #number(slab: Slab): number {
     const number = this.#freeNumbers.pop() ?? this.#slabs.length;
-    if (number >= MAX_SLABS) throw new ArenaFullError('lane holds 8191 slabs (32 GiB)');
+    if (number >= MAX_SLABS) {
+      this.#pool.give(slab);
+      throw new ArenaFullError('lane holds 8191 slabs (32 GiB)');
+    }
     this.#slabs[number] = slab;
     this.slabCount++;
     return number;

@@ -66,7 +66,9 @@ export class FilterGroup {
     return cursor;
   }
 
+  /** Leaving twice is once: a watch may be ended by its client and by the lane in the same turn. */
   leave(cursor: Cursor): void {
+    if (this.cursors[cursor.place] !== cursor) return;
     const last = this.cursors.pop()!;
     if (last === cursor) return;
     this.cursors[cursor.place] = last;
@@ -75,6 +77,11 @@ export class FilterGroup {
 
   sequence(number: number): number {
     return this.#sequences[number - this.#base];
+  }
+
+  /** Is this match still in the window? The log may have been trimmed since this group was. */
+  holds(number: number): boolean {
+    return number >= this.first && this.sequence(number) >= this.#log.floor;
   }
 
   send(number: number): number {
@@ -185,7 +192,7 @@ export class Cursor {
 
   /** The next event to send is no longer in the window: the watch must end with 410. */
   get fallenOut(): boolean {
-    return this.next < this.group.first;
+    return this.next < this.group.next && !this.group.holds(this.next);
   }
 }
 

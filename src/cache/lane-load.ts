@@ -22,11 +22,10 @@ export class LaneLoad {
   readonly #lane: Lane;
   readonly #bridge: boolean;
   readonly #done: () => void;
-  /** The lane was loaded before: this is a relist. */
+  /** The lane holds something already, be it of a load that broke off: compare with it. */
   readonly #relist: boolean;
   readonly #key = new ScratchKey();
-  /** Slots the new list holds at the same revision. */
-  readonly #same = new Set<number>();
+  /** Live slots that the new list holds too. */
   readonly #listed = new Set<number>();
   /** Entries of the new list that the lane does not have yet. */
   readonly #changed: Place[] = [];
@@ -52,10 +51,7 @@ export class LaneLoad {
     const slot = lane.index.findKey(this.#key.bytes, 0, this.#key.length);
     if (slot >= 0 && lane.index.isLive(slot)) {
       this.#listed.add(slot);
-      if (lane.arena.revision(lane.index.placeOf(slot)) === revision) {
-        this.#same.add(slot);
-        return;
-      }
+      if (lane.arena.revision(lane.index.placeOf(slot)) === revision) return;
     }
     const place = lane.arena.write(bytes, scan, prefix, this.#key, revision);
     lane.arena.pin(place);
@@ -67,12 +63,16 @@ export class LaneLoad {
     const lane = this.#lane;
     this.#done();
     if (!this.#relist) {
-      lane.log.startWindow(revision);
+      lane.resetWindow(revision);
       return;
     }
-    const bridge = this.#bridge && revision >= lane.headRevision;
+    const vanished = this.#vanished();
     const applyAt = lane.headRevision;
-    for (const place of this.#vanished()) {
+    // Nothing was missed. Not so for a lane whose first load broke off: its revision is 0.
+    if (revision === applyAt && vanished.length === 0 && this.#changed.length === 0) return;
+    const bridge = this.#bridge && lane.loaded && revision > applyAt;
+    if (bridge && vanished.length > 0) lane.bridgeFrom(applyAt);
+    for (const place of vanished) {
       lane.applyEntry(DELETED, bridge ? this.#withRevision(place, applyAt) : place, applyAt);
     }
     this.#changed.sort((a, b) => lane.arena.revision(a) - lane.arena.revision(b));

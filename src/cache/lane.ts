@@ -17,6 +17,7 @@ import type { Cursor, EndReason } from './filter-group.ts';
 import { FilterGroup } from './filter-group.ts';
 import { InterestTable } from './interest-table.ts';
 import { hashBytes } from './key-table.ts';
+import { LaneCounters } from './lane-counters.ts';
 import { LaneLoad } from './lane-load.ts';
 import type { ScannedEvent } from './lane-load.ts';
 import type { NewRecord } from './log.ts';
@@ -26,8 +27,8 @@ import type { WindowLimits } from './retention.ts';
 import { Retention } from './retention.ts';
 import { ScratchKey } from './scratch-key.ts';
 import type { SlabPool } from './slab.ts';
-import type { KeyRange, View } from './snapshot.ts';
-import { countAt, SnapshotWalk } from './snapshot.ts';
+import type { KeyRange, ObjectWalk, View } from './snapshot.ts';
+import { countAt, SlotWalk, SnapshotWalk } from './snapshot.ts';
 
 export type LaneState =
   | { readonly kind: 'starting' }
@@ -74,6 +75,13 @@ export class Lane {
   readonly #startedAt: number;
   #offered = 0;
   #load: LaneLoad | undefined;
+  /** A list was taken whole: from then on the window tells everything that happened. */
+  loaded = false;
+  /**
+   * Revisions under which a bridge deleted what had vanished, and the position before it did: who resumes from such a
+   * revision has not seen those deletions for certain (semantics 9.5).
+   */
+  readonly #bridges = new Map<number, number>();
   readonly #record: NewRecord = {
     type: ADDED,
     revision: 0,
@@ -83,6 +91,7 @@ export class Lane {
     replacedSequence: 0,
     timeMs: 0,
   };
+  readonly counters = new LaneCounters();
   /** Events dropped because they were known already. */
   duplicates = 0;
 
@@ -188,6 +197,29 @@ export class Lane {
     return this.#state;
   }
 
+  /** Age of the oldest record of the window; 0 when it is empty. */
+  get windowAgeMs(): number {
+    if (this.log.length === 0) return 0;
+    return Math.max(0, this.#now() - this.#startedAt - this.log.timeMs(this.log.floor));
+  }
+
+  /** How many matches the slowest cursor has not taken. */
+  get lagEvents(): number {
+    let lag = 0;
+    for (const group of this.groups.values()) {
+      for (const cursor of group.cursors) lag = Math.max(lag, group.next - cursor.next);
+    }
+    return lag;
+  }
+
+  /** Selector evaluations of all groups, past and present. */
+  get filterEvaluations(): number {
+    let sum = this.#pastEvaluations;
+    for (const group of this.groups.values()) sum += group.evaluations;
+    return sum;
+  }
+  #pastEvaluations = 0;
+
   /** Ends every watch and gives the memory back. */
   close(reason: string): void {
     this.setState({ kind: 'closed', reason });
@@ -216,11 +248,28 @@ export class Lane {
   /** The state at a revision, or undefined when the window does not reach it. */
   viewAt(revision: number): View | undefined {
     if (revision < this.log.floorRevision || revision > this.log.headRevision) return undefined;
-    return { position: this.log.positionOf(revision), revision };
+    const position = this.#bridges.get(revision) ?? this.log.positionOf(revision);
+    return position < this.log.floor - 1 ? undefined : { position, revision };
   }
 
   walk(position: number, range: KeyRange): SnapshotWalk {
     return new SnapshotWalk(this, position, range);
+  }
+
+  /**
+   * The objects a filter may select at a position, in key order, starting at `from`: by key or by field index where the
+   * filter pins one, else the range of its namespace. The caller still asks the filter about each.
+   */
+  candidates(filter: Filter, position: number, from: Buffer): ObjectWalk {
+    const slots = from.length === 0 ? this.#pinnedSlots(filter, position) : undefined;
+    if (slots !== undefined) return new SlotWalk(this, position, slots);
+    return new SnapshotWalk(this, position, { prefix: this.prefixOf(filter), from });
+  }
+
+  /** Key prefix of a filter's namespace: `namespace/` or empty. */
+  prefixOf(filter: Filter): Buffer {
+    if (filter.namespace.length === 0) return NO_PREFIX;
+    return Buffer.concat([filter.namespace, SLASH]);
   }
 
   count(position: number, range: KeyRange): number {
@@ -250,12 +299,20 @@ export class Lane {
   }
 
   leave(cursor: Cursor): void {
-    cursor.group.leave(cursor);
+    const { group } = cursor;
+    group.leave(cursor);
+    // Another cursor took its place in the list; a flush under way may have passed that place already.
+    if (group.cursors.length > 0 && group.first < group.next) this.#markDirty(group);
   }
 
   /** A cursor became ready while it has events waiting. */
   markDirty(group: FilterGroup): void {
     this.#markDirty(group);
+  }
+
+  /** Drops the oldest records until `bytes` of the window are given back. */
+  shrinkWindow(bytes: number): void {
+    this.retention.release(bytes);
   }
 
   /**
@@ -301,10 +358,19 @@ export class Lane {
 
   /** @internal Nobody may read across this point: a new window starts at `revision`. */
   resetWindow(revision: number): void {
+    this.loaded = true;
+    this.#bridges.clear();
     this.retention.clear();
     this.log.startWindow(revision);
     for (const group of this.groups.values()) group.trim(this.log.floor);
     this.endCursors('expired');
+  }
+
+  /** @internal Deletions under a revision that was already sent follow. */
+  bridgeFrom(revision: number): void {
+    for (const old of this.#bridges.keys())
+      if (old < this.log.floorRevision) this.#bridges.delete(old);
+    if (!this.#bridges.has(revision)) this.#bridges.set(revision, this.log.head);
   }
 
   endCursors(reason: EndReason): void {
@@ -314,6 +380,29 @@ export class Lane {
   }
 
   // ---- inside -----------------------------------------------------------------------------------------------------
+
+  #pinnedSlots(filter: Filter, position: number): Int32Array | undefined {
+    const { index } = this;
+    if (filter.name.length > 0 && (filter.namespace.length > 0 || !this.resource.namespaced)) {
+      const key = Buffer.concat([this.prefixOf(filter), filter.name]);
+      const slot = index.findKey(key, 0, key.length);
+      return slot < 0 ? new Int32Array(0) : Int32Array.of(slot);
+    }
+    // The field index knows the newest state only.
+    if (position !== this.log.head) return undefined;
+    for (const term of filter.terms) {
+      if (term.field < 0 || term.negated || term.value.equals(term.missing)) continue;
+      const slots = index.fieldIndexes[term.field]?.slots(term.value);
+      if (slots !== undefined) return slots.sort((a, b) => this.#compareSlots(a, b));
+    }
+    return undefined;
+  }
+
+  #compareSlots(a: number, b: number): number {
+    const place = this.index.placeOf(b);
+    const bytes = this.arena.slabOf(place).bytes;
+    return this.index.compareKey(a, bytes, this.arena.keyStart(place), this.arena.keyLength(place));
+  }
 
   #apply(type: number, bytes: Uint8Array, scan: ScannedEvent, revision: number): void {
     const place = this.arena.write(bytes, scan, NO_PREFIX, this.#key, revision);
@@ -373,6 +462,7 @@ export class Lane {
 
   #dropGroup(group: FilterGroup): void {
     this.groups.delete(group.filter.identity);
+    this.#pastEvaluations += group.evaluations;
     this.#interest.remove(group);
   }
 
@@ -394,6 +484,7 @@ export class Lane {
 }
 
 const NO_PREFIX = Buffer.alloc(0);
+const SLASH = Buffer.from('/');
 
 function endFallen(group: FilterGroup): void {
   for (let i = group.cursors.length - 1; i >= 0; i--) {

@@ -60,6 +60,12 @@ export class Retention {
     return log.floor !== before;
   }
 
+  /** Drops the oldest records until `bytes` less are kept for the window. */
+  release(bytes: number): void {
+    const target = this.windowBytes - bytes;
+    while (this.#log.length > 0 && this.windowBytes > target) this.#dropOldest();
+  }
+
   /** Drops the whole window. */
   clear(): void {
     while (this.#log.length > 0) this.#dropOldest();

@@ -44,8 +44,9 @@ export class Slab {
     return this.bytes.length;
   }
 
+  /** An entry must begin in the first 4 MiB, which is as far as a place reaches. */
   fits(entryBytes: number): boolean {
-    return this.used + entryBytes + SLAB_PAD_BYTES <= this.bytes.length;
+    return this.used < SLAB_BYTES && this.used + entryBytes + SLAB_PAD_BYTES <= this.bytes.length;
   }
 }
 

@@ -32,7 +32,21 @@ export interface KeyRange {
   readonly from: Buffer;
 }
 
-export class SnapshotWalk {
+/** An ordered run over visible objects that may pause. */
+export interface ObjectWalk {
+  /** The object `next` found. */
+  readonly place: Place;
+  /** True once the window no longer reaches back to the walk's position: the walk cannot go on. */
+  readonly expired: boolean;
+  /** Moves to the next visible object; false at the end. Check `expired` after every pause. */
+  next(): boolean;
+  /** Call before giving the loop back to others: `place` is not valid afterwards. */
+  pause(): void;
+  /** Like pause, but the object at hand comes again. */
+  unread(): void;
+}
+
+export class SnapshotWalk implements ObjectWalk {
   readonly #source: SnapshotSource;
   readonly #position: number;
   readonly #prefix: Buffer;
@@ -83,15 +97,23 @@ export class SnapshotWalk {
     }
   }
 
-  /** Remembers the current key; call before giving the loop back to others. */
   pause(): void {
+    this.#remember(true);
+  }
+
+  unread(): void {
+    if (this.place !== NO_PLACE) this.#index--;
+    this.#remember(false);
+  }
+
+  #remember(given: boolean): void {
     if (this.place === NO_PLACE) return;
     const { arena } = this.#source;
     const length = arena.keyLength(this.place);
     if (length > this.#key.length) this.#key = Buffer.alloc(length * 2);
     const start = arena.keyStart(this.place);
     this.#keyLength = arena.slabOf(this.place).bytes.copy(this.#key, 0, start, start + length);
-    this.#keyGiven = true;
+    this.#keyGiven = given;
     this.place = NO_PLACE;
   }
 
@@ -122,6 +144,46 @@ export class SnapshotWalk {
 }
 
 /**
+ * A walk over slots known beforehand (one key, or the holders of an indexed value), in the order given. A slot is not
+ * reused while the window reaches back to the position, so slots may be kept across pauses where places may not.
+ */
+export class SlotWalk implements ObjectWalk {
+  readonly #source: SnapshotSource;
+  readonly #position: number;
+  readonly #slots: Int32Array;
+  #index = 0;
+  place: Place = NO_PLACE;
+
+  constructor(source: SnapshotSource, position: number, slots: Int32Array) {
+    this.#source = source;
+    this.#position = position;
+    this.#slots = slots;
+  }
+
+  get expired(): boolean {
+    return this.#position < this.#source.log.floor - 1;
+  }
+
+  next(): boolean {
+    while (this.#index < this.#slots.length) {
+      const slot = this.#slots[this.#index++];
+      this.place = this.#source.index.visible(slot, this.#position, this.#source.log);
+      if (this.place !== NO_PLACE) return true;
+    }
+    return false;
+  }
+
+  pause(): void {
+    this.place = NO_PLACE;
+  }
+
+  unread(): void {
+    this.#index--;
+    this.place = NO_PLACE;
+  }
+}
+
+/**
  * How many objects the range held at `position`: live ones now, corrected by the records since. O(blocks + records since).
  */
 export function countAt(source: SnapshotSource, position: number, range: KeyRange): number {
@@ -129,6 +191,7 @@ export function countAt(source: SnapshotSource, position: number, range: KeyRang
   const order = index.order;
   const from = compareRangesWhole(range.from, range.prefix) > 0 ? range.from : range.prefix;
   const end = endOfPrefix(range.prefix);
+  if (end !== undefined && compareRangesWhole(from, end) >= 0) return 0;
   const start = order.seek(from, 0, from.length);
   const stop: OrderPosition = end === undefined ? order.end : order.seek(end, 0, end.length);
   let count = order.liveBetween(start, stop);

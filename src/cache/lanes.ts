@@ -1,0 +1,192 @@
+/**
+ * The registry of lanes: opens one on first demand, gives it to all who ask, lets it go when nobody has used it for a
+ * while. What fills a lane is handed in as `starter` (main.ts), because the cache does not know where bytes come from.
+ */
+import type { Resource } from '../k8s/resource.ts';
+import { resourceId } from '../k8s/resource.ts';
+import type { SelectableField } from '../k8s/selectable-fields.ts';
+import { Lane } from './lane.ts';
+import type { WindowLimits } from './retention.ts';
+import { SlabPool } from './slab.ts';
+import type { View } from './snapshot.ts';
+
+/** What discovery says of a resource, as far as a lane needs it. */
+export interface LaneSubject {
+  readonly resource: Resource;
+  readonly custom: boolean;
+  readonly fields: readonly SelectableField[];
+}
+
+export type ProvenView =
+  | { readonly kind: 'view'; readonly view: View }
+  | { readonly kind: 'unproven'; readonly reason: string };
+
+/** Proof that a lane holds everything written before now (design 3.3). Deadlines are milliseconds from now. */
+export interface LaneFreshness {
+  view(timeoutMs: number): Promise<ProvenView>;
+  /** Without a proof for idle resources: the name probe and what the stream itself says. */
+  quick(timeoutMs: number): Promise<ProvenView>;
+  /** The lane has reached `revision`. */
+  atLeast(revision: number, timeoutMs: number): Promise<boolean>;
+}
+
+/** A running source of a lane. */
+export interface LaneSource {
+  readonly freshness: LaneFreshness;
+  stop(): void;
+}
+
+export interface LaneEntry {
+  readonly lane: Lane;
+  readonly source: LaneSource;
+  /** Open watches; an entry with any is in use. */
+  watches: number;
+  /** Milliseconds, monotonic. */
+  usedAt: number;
+  /** Listed in the configuration: never idle. */
+  pinned: boolean;
+}
+
+export interface LanesOptions {
+  readonly window: WindowLimits;
+  /** Budget of all windows together; above it each lane's share shrinks. */
+  readonly totalWindowBytes: number;
+  readonly maxLanes: number;
+  readonly maxFilterGroupsPerLane: number;
+  readonly maxSpareSlabs: number;
+  /** A request waits this long for a lane's first list before it is passed through. */
+  readonly startTimeoutMs: number;
+  readonly idleMs: number;
+  readonly bridgeExpiry: boolean;
+}
+
+export class Lanes {
+  readonly #options: LanesOptions;
+  readonly #start: (lane: Lane) => LaneSource;
+  readonly #entries = new Map<string, LaneEntry>();
+  readonly #waiters = new Map<Lane, Set<() => void>>();
+  readonly pool: SlabPool;
+  /** Told of every lane that opens, before it has data: the flush attaches here. */
+  onOpen: ((lane: Lane) => void) | undefined;
+  opened = 0;
+  closed = 0;
+  /** Requests that found every place taken. */
+  refused = 0;
+
+  constructor(options: LanesOptions, start: (lane: Lane) => LaneSource) {
+    this.#options = options;
+    this.#start = start;
+    this.pool = new SlabPool({ maxSpareSlabs: options.maxSpareSlabs });
+  }
+
+  get entries(): Iterable<LaneEntry> {
+    return this.#entries.values();
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /**
+   * The lane of a resource once it has data; opens it when needed. Undefined when it did not start in time, was closed,
+   * or no more lanes may be open: pass the request through then.
+   */
+  async get(subject: LaneSubject): Promise<LaneEntry | undefined> {
+    const entry = this.open(subject);
+    if (entry === undefined) return undefined;
+    entry.usedAt = performance.now();
+    if (entry.lane.state.kind === 'starting') await this.#started(entry.lane);
+    const { kind } = entry.lane.state;
+    return kind === 'live' || kind === 'disconnected' ? entry : undefined;
+  }
+
+  /** Opens a lane without waiting for it. */
+  open(subject: LaneSubject, pinned = false): LaneEntry | undefined {
+    const id = resourceId(subject.resource);
+    const existing = this.#entries.get(id);
+    if (existing !== undefined) {
+      existing.pinned ||= pinned;
+      return existing;
+    }
+    if (this.#entries.size >= this.#options.maxLanes) {
+      this.refused++;
+      return undefined;
+    }
+    const lane = new Lane({
+      ...subject,
+      window: this.#options.window,
+      pool: this.pool,
+      maxFilterGroups: this.#options.maxFilterGroupsPerLane,
+      bridgeExpiry: this.#options.bridgeExpiry,
+    });
+    lane.onStateChange = (): void => this.#stateChanged(lane);
+    this.onOpen?.(lane);
+    const entry = {
+      lane,
+      source: this.#start(lane),
+      watches: 0,
+      usedAt: performance.now(),
+      pinned,
+    };
+    this.#entries.set(id, entry);
+    this.opened++;
+    return entry;
+  }
+
+  /** Ends a lane and its watches: the resource went away or changed its meaning. */
+  close(id: string, reason: string): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    this.#entries.delete(id);
+    entry.source.stop();
+    entry.lane.close(reason);
+    this.closed++;
+  }
+
+  closeAll(reason: string): void {
+    for (const id of [...this.#entries.keys()]) this.close(id, reason);
+  }
+
+  /** About once a second: housekeeping of every lane, and the end of idle ones. */
+  sweep(): void {
+    const now = performance.now();
+    for (const [id, entry] of [...this.#entries]) {
+      entry.lane.sweep();
+      const idle = !entry.pinned && entry.watches === 0;
+      if (idle && now - entry.usedAt > this.#options.idleMs) this.close(id, 'idle');
+    }
+    this.#shareBudget();
+  }
+
+  /** Keeps the sum of all windows under the total: the largest window gives way first. */
+  #shareBudget(): void {
+    let sum = 0;
+    let largest: Lane | undefined;
+    for (const { lane } of this.#entries.values()) {
+      sum += lane.retention.windowBytes;
+      if (lane.retention.windowBytes > (largest?.retention.windowBytes ?? 0)) largest = lane;
+    }
+    const excess = sum - this.#options.totalWindowBytes;
+    if (excess > 0) largest?.shrinkWindow(excess);
+  }
+
+  #started(lane: Lane): Promise<void> {
+    return new Promise((resolve) => {
+      const waiters = this.#waiters.get(lane) ?? new Set();
+      this.#waiters.set(lane, waiters);
+      const done = (): void => {
+        clearTimeout(timer);
+        waiters.delete(done);
+        if (waiters.size === 0) this.#waiters.delete(lane);
+        resolve();
+      };
+      const timer = setTimeout(done, this.#options.startTimeoutMs);
+      waiters.add(done);
+    });
+  }
+
+  #stateChanged(lane: Lane): void {
+    if (lane.state.kind === 'starting') return;
+    for (const done of [...(this.#waiters.get(lane) ?? [])]) done();
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * What can be seen from outside, read from the parts when somebody asks: the status page, the metrics and the health
+ * checks all see this one object. Nothing here is kept.
+ */
+import type { LaneEntry, Lanes } from './cache/lanes.ts';
+import type { Lane } from './cache/lane.ts';
+import type { RequestCounters } from './observe/requests.ts';
+import type { RuntimeMeter } from './observe/runtime.ts';
+import type { LaneStatus, Phase, ProxyStatus, UpstreamStatus } from './observe/status.ts';
+import type { ServerStats } from './proxy/limits.ts';
+import type { WatchCounters } from './proxy/watch-stream.ts';
+import type { LaneFeed } from './watch/supervisor.ts';
+
+export interface StatusParts {
+  readonly version: string;
+  readonly startedAt: number;
+  readonly phase: () => Phase;
+  readonly lanes: Lanes;
+  readonly feedOf: (lane: Lane) => LaneFeed | undefined;
+  readonly requests: RequestCounters;
+  readonly watches: WatchCounters;
+  readonly server: ServerStats;
+  readonly runtime: RuntimeMeter;
+  readonly upstream: () => UpstreamStatus;
+  readonly discoveredResources: () => number;
+  readonly authorization: () => ProxyStatus['authorization'];
+}
+
+export function readStatus(parts: StatusParts): ProxyStatus {
+  const { watches, server } = parts;
+  return {
+    version: parts.version,
+    startedAt: parts.startedAt,
+    phase: parts.phase(),
+    upstream: parts.upstream(),
+    discoveredResources: parts.discoveredResources(),
+    lanes: Array.from(parts.lanes.entries, (entry) => laneStatus(entry, parts.feedOf(entry.lane))),
+    requests: parts.requests.status(),
+    watches: { open: watches.open, started: watches.started, ended: { ...watches.ended } },
+    connections: {
+      http1: server.openConnections - server.openSessions,
+      http2: server.openSessions,
+      accepted: server.connections,
+      refused: server.droppedConnections,
+    },
+    authorization: parts.authorization(),
+    eventLoop: parts.runtime.eventLoop(),
+    memory: parts.runtime.memory(),
+  };
+}
+
+function laneStatus(entry: LaneEntry, feed: LaneFeed | undefined): LaneStatus {
+  const { lane } = entry;
+  const { counters, log, retention } = lane;
+  const { group, version, plural } = lane.resource;
+  const { state } = lane;
+  return {
+    group,
+    version,
+    resource: plural,
+    state: state.kind,
+    reason: 'reason' in state ? state.reason : '',
+    pinned: entry.pinned,
+    objects: lane.objects,
+    objectBytes: lane.liveBytes,
+    headRevision: lane.headRevision,
+    frontierRevision: lane.frontier,
+    window: {
+      floorRevision: lane.floorRevision,
+      events: retention.events,
+      bytes: retention.windowBytes,
+      ageMs: lane.windowAgeMs,
+    },
+    slabs: lane.arena.slabCount,
+    slabBytes: lane.arena.allocatedBytes,
+    received: {
+      added: feed?.counters.added ?? 0,
+      modified: feed?.counters.modified ?? 0,
+      deleted: feed?.counters.deleted ?? 0,
+      bookmark: feed?.counters.bookmarks ?? 0,
+    },
+    initializations: feed?.counters.lists ?? 0,
+    initializationMs: feed?.initializationMs ?? 0,
+    watches: entry.watches,
+    filterGroups: lane.groups.size,
+    filterEvaluations: lane.filterEvaluations,
+    lagEvents: lane.lagEvents,
+    eventsSent: counters.eventsSent,
+    bytesSent: counters.bytesSent,
+    lists: counters.lists,
+    listObjectsRead: counters.listObjectsRead,
+    listObjectsSent: counters.listObjectsSent,
+    freshness: feed?.freshnessCounts ?? { proven: 0, unproven: 0, waitedMs: 0 },
+  };
+}

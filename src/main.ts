@@ -1,0 +1,193 @@
+/**
+ * The composition root: builds every part in the order data flows, starts them in that order, stops them in reverse.
+ * The only file that knows both `watch/` and `proxy/`.
+ */
+import { homedir } from 'node:os';
+import type { Lane } from './cache/lane.ts';
+import { Lanes } from './cache/lanes.ts';
+import type { LaneSource } from './cache/lanes.ts';
+import type { Config } from './config/config.ts';
+import { splitHostAndPort } from './config/host-and-port.ts';
+import { programVersion } from './config/version.ts';
+import { resourceId } from './k8s/resource.ts';
+import { Serving } from './main-serving.ts';
+import { readStatus } from './main-status.ts';
+import { Subjects } from './main-subjects.ts';
+import type { AdminListener } from './observe/admin.ts';
+import { startAdmin } from './observe/admin.ts';
+import { proxyChecks } from './observe/health.ts';
+import type { Logger } from './observe/log.ts';
+import { RuntimeMeter } from './observe/runtime.ts';
+import type { Phase, ProxyStatus, UpstreamStatus } from './observe/status.ts';
+import { ProxyServer } from './proxy/server.ts';
+import { selfSignedFiles, ServingCertificate } from './proxy/tls.ts';
+import { Discovery } from './upstream/discovery.ts';
+import { loadClusterConfig } from './upstream/kubeconfig.ts';
+import { Upstream } from './upstream/upstream.ts';
+import { Supervisor } from './watch/supervisor.ts';
+
+export interface Running {
+  /** `https://127.0.0.1:8443` */
+  readonly address: string;
+  /** `http://127.0.0.1:9095` */
+  readonly adminAddress: string;
+  /** Leaves well: not ready, no new connections, watches ended over the grace period. */
+  stop(): Promise<void>;
+}
+
+const SWEEP_MS = 1000;
+/** Empty slabs kept for reuse: 128 MiB at most. */
+const SPARE_SLABS = 32;
+const MAX_LANES = 2000;
+const MAX_RECORDS_PER_LANE = 8_000_000;
+
+/** Starts everything; rejects when the cluster's configuration, a certificate or an address is unusable. */
+export async function serve(config: Config, logger: Logger): Promise<Running> {
+  const startedAt = Date.now();
+  const cluster = loadClusterConfig({
+    kubeconfig: config.upstream.kubeconfig,
+    context: config.upstream.context,
+    environment: process.env,
+    homeDirectory: homedir(),
+  });
+  const upstream = Upstream.connect(cluster, {
+    forwardedCalls: config.upstream.maxForwardedCalls,
+    forwardedStreams: config.upstream.maxForwardedStreams,
+    callHeadersTimeoutMs: config.upstream.requestTimeoutMs,
+    userAgent: `watershed/${programVersion()}`,
+  });
+  const discovery = new Discovery(upstream, { secrets: config.resources.secrets });
+  const supervisor = new Supervisor(upstream, {
+    maxFrameBytes: config.scanner.maxFrameBytes,
+    waitForEventsMs: config.freshness.waitForEventsMs,
+    validateMaxObjects: config.freshness.validateMaxObjects,
+  });
+  const lanes = createLanes(config, (lane) => supervisor.start(lane.resource, lane));
+  const subjects = new Subjects(discovery, config.resources);
+  discovery.onChange((change) => lanes.close(resourceId(change.resource), change.reason));
+
+  const serving = new Serving(config, logger, { upstream, lanes, subjects });
+  lanes.onOpen = (lane): void => serving.flush.attach(lane);
+  const certificate = await servingCertificate(config, logger);
+  const server = new ProxyServer({
+    certificate,
+    limits: {
+      maxConnections: config.limits.maxConnections,
+      maxHeaderBytes: config.limits.maxHeaderBytes,
+      maxConcurrentStreams: config.http2.maxConcurrentStreams,
+      maxSessionMemoryMb: Math.ceil(config.http2.maxSessionMemoryBytes / 1024 ** 2),
+    },
+    handle: (exchange) => serving.route.handle(exchange),
+    upgrade: (request, socket, head) => serving.upgrades.serve(request, socket, head),
+    onFailure: (err) => logger.error({ err }, 'Failed to answer a request'),
+  });
+
+  let phase: Phase = 'starting';
+  const runtime = new RuntimeMeter();
+  const status = (): ProxyStatus =>
+    readStatus({
+      version: programVersion(),
+      startedAt,
+      phase: () => phase,
+      lanes,
+      feedOf: (lane) => supervisor.feedOf(lane),
+      requests: serving.requests,
+      watches: serving.watchCounters,
+      server: server.stats,
+      runtime,
+      upstream: () => upstreamStatus(upstream, discovery),
+      discoveredResources: () => discovery.size,
+      authorization: () => serving.authorizationStatus(),
+    });
+  const admin = await listenAdmin(config, logger, serving, status);
+  await discovery.start();
+  for (const id of config.resources.pinned) pin(id, subjects, lanes, logger);
+  const { port } = await server.listen(config.serving.bindAddress, config.serving.securePort);
+  const sweeper = setInterval(() => lanes.sweep(), SWEEP_MS);
+  phase = 'serving';
+
+  return {
+    address: `https://${bracketed(config.serving.bindAddress)}:${port}`,
+    adminAddress: admin.address,
+    async stop(): Promise<void> {
+      phase = 'draining';
+      await sleep(config.shutdown.delayMs);
+      serving.admission.draining = true;
+      await server.drain(config.shutdown.graceMs, serving.watches);
+      clearInterval(sweeper);
+      lanes.closeAll('shutdown');
+      discovery.stop();
+      serving.stop();
+      runtime.close();
+      certificate.close();
+      await admin.close();
+      await upstream.close();
+    },
+  };
+}
+
+function createLanes(config: Config, start: (lane: Lane) => LaneSource): Lanes {
+  const { window, lanes, limits } = config;
+  return new Lanes(
+    {
+      window: {
+        durationMs: window.durationMs,
+        maxBytes: window.maxBytesPerLane,
+        minEvents: window.minEvents,
+        maxRecords: MAX_RECORDS_PER_LANE,
+      },
+      totalWindowBytes: window.totalMaxBytes,
+      maxLanes: MAX_LANES,
+      maxFilterGroupsPerLane: limits.maxFilterGroupsPerLane,
+      maxSpareSlabs: SPARE_SLABS,
+      startTimeoutMs: lanes.startTimeoutMs,
+      idleMs: lanes.idleTimeoutMs,
+      bridgeExpiry: lanes.bridgeUpstreamExpiry,
+    },
+    start,
+  );
+}
+
+async function servingCertificate(config: Config, logger: Logger): Promise<ServingCertificate> {
+  const { tlsCertFile, tlsPrivateKeyFile, certDirectory, certNames } = config.serving;
+  const files =
+    tlsCertFile === ''
+      ? await selfSignedFiles(certDirectory, certNames)
+      : { certFile: tlsCertFile, keyFile: tlsPrivateKeyFile };
+  const onProblem = (err: Error): void => logger.error({ err }, 'Failed to reload the certificate');
+  return ServingCertificate.load(files, { onProblem });
+}
+
+function listenAdmin(
+  config: Config,
+  logger: Logger,
+  serving: Serving,
+  status: () => ProxyStatus,
+): Promise<AdminListener> {
+  const address = splitHostAndPort(config.admin.bind);
+  if (address === undefined) throw new Error('admin.bind is not an address and port');
+  return startAdmin({
+    ...address,
+    status,
+    metrics: serving.metricsOf(status),
+    checks: proxyChecks(status),
+    flags: config.effective,
+    logger,
+  });
+}
+
+function pin(id: string, subjects: Subjects, lanes: Lanes, logger: Logger): void {
+  const subject = subjects.byId(id);
+  if (subject === undefined) logger.warn({ resource: id }, 'Pinned resource is not known upstream');
+  else lanes.open(subject, true);
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

@@ -1,0 +1,62 @@
+/**
+ * A request's scope and selectors, compiled to the filter that a lane's readers share. `metadata.name` and
+ * `metadata.namespace` equalities become the scope, because they are the key; everything else becomes a term.
+ * The selectors were checked against the lane's fields before (`supportsFields`): an unknown field is a bug here.
+ */
+import type { FilterTerm } from '../cache/filter.ts';
+import { Filter, NAME_FIELD, NAMESPACE_FIELD } from '../cache/filter.ts';
+import type { Lane } from '../cache/lane.ts';
+import type { FieldSelector, FieldTerm } from '../k8s/field-selector.ts';
+import { LabelMatcher } from '../k8s/label-matcher.ts';
+import type { LabelSelector } from '../k8s/label-selector.ts';
+import { aliasField } from '../k8s/selectable-fields.ts';
+
+export function compileFilter(
+  lane: Lane,
+  namespace: string,
+  labels: LabelSelector,
+  fields: FieldSelector,
+): Filter {
+  let name = '';
+  let scope = namespace;
+  const terms: FilterTerm[] = [];
+  for (const term of fields.terms) {
+    if (term.operator === '=' && term.field === 'metadata.name' && canPin(term.value, name)) {
+      name = term.value;
+    } else if (
+      term.operator === '=' &&
+      term.field === 'metadata.namespace' &&
+      canPin(term.value, scope)
+    ) {
+      scope = term.value;
+    } else {
+      terms.push(compileTerm(lane, term));
+    }
+  }
+  return new Filter({
+    namespace: scope,
+    name,
+    labels: labels.canonical === '' ? undefined : new LabelMatcher(labels),
+    terms,
+    identity: JSON.stringify([scope, name, labels.canonical, fields.canonical]),
+  });
+}
+
+/** The key holds one value; a second, different equality stays a term that then never holds. */
+function canPin(value: string, pinned: string): boolean {
+  return value !== '' && (pinned === '' || pinned === value);
+}
+
+function compileTerm(lane: Lane, term: FieldTerm): FilterTerm {
+  const value = Buffer.from(term.value);
+  const negated = term.operator === '!=';
+  const none = Buffer.alloc(0);
+  if (term.field === 'metadata.name') return { field: NAME_FIELD, value, negated, missing: none };
+  if (term.field === 'metadata.namespace') {
+    return { field: NAMESPACE_FIELD, value, negated, missing: none };
+  }
+  const wanted = aliasField(lane.resource, term.field);
+  const field = lane.fields.findIndex((candidate) => candidate.name === wanted);
+  if (field < 0) throw new Error(`lane ${lane.id} has no field ${wanted}`);
+  return { field, value, negated, missing: Buffer.from(lane.fields[field].missing) };
+}

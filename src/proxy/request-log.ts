@@ -1,0 +1,118 @@
+/**
+ * What became of each request: what it was about, who answered it and why, told once when it is over. Counting and
+ * writing lines is somebody else's (observe/, through `finish`); this keeps the facts together until then.
+ */
+import type { Resource } from '../k8s/resource.ts';
+import type { Exchange } from './exchange.ts';
+import { isLongRunningTarget, isWatchTarget } from './request-kind.ts';
+
+export interface FinishedExchange {
+  readonly exchange: Exchange;
+  readonly verb: string;
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly source: 'cache' | 'passthrough' | 'local';
+  readonly reason: string;
+  /** Undefined for watches and other long answers. */
+  readonly durationMs: number | undefined;
+  readonly latencyMs: number;
+}
+
+interface Facts {
+  readonly beganMs: number;
+  resource: Resource | undefined;
+  source: FinishedExchange['source'];
+  reason: string;
+}
+
+const VERBS: Readonly<Record<string, string>> = {
+  POST: 'create',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+  HEAD: 'get',
+  GET: 'get',
+};
+
+export class RequestLog {
+  readonly #finish: (finished: FinishedExchange) => void;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #facts = new WeakMap<Exchange, Facts>();
+  /** Faults of our own while answering; the request was passed through or broken off. */
+  failures = 0;
+
+  constructor(finish: (finished: FinishedExchange) => void, onFailure: (error: unknown) => void) {
+    this.#finish = finish;
+    this.#onFailure = onFailure;
+  }
+
+  begin(exchange: Exchange): void {
+    const facts: Facts = {
+      beganMs: performance.now(),
+      resource: undefined,
+      source: 'local',
+      reason: '',
+    };
+    this.#facts.set(exchange, facts);
+    exchange.onClose(() => this.#over(exchange, facts));
+  }
+
+  about(exchange: Exchange, resource: Resource): void {
+    const facts = this.#facts.get(exchange);
+    if (facts !== undefined) facts.resource = resource;
+  }
+
+  servedFromCache(exchange: Exchange): void {
+    const facts = this.#facts.get(exchange);
+    if (facts !== undefined) facts.source = 'cache';
+  }
+
+  passedThrough(exchange: Exchange, reason: string): void {
+    const facts = this.#facts.get(exchange);
+    if (facts === undefined) return;
+    facts.source = 'passthrough';
+    facts.reason = reason;
+  }
+
+  failed(exchange: Exchange, error: unknown): void {
+    this.failures++;
+    this.#onFailure(error);
+    this.passedThrough(exchange, 'internal error');
+  }
+
+  #over(exchange: Exchange, facts: Facts): void {
+    const latencyMs = performance.now() - facts.beganMs;
+    const { target } = exchange;
+    this.#finish({
+      exchange,
+      verb: verbOf(exchange),
+      group: facts.resource?.group ?? '',
+      version: facts.resource?.version ?? '',
+      resource: facts.resource?.plural ?? '',
+      source: facts.source,
+      reason: facts.reason,
+      durationMs: isLongRunningTarget(target) ? undefined : latencyMs,
+      latencyMs,
+    });
+  }
+}
+
+/** The Kubernetes verb, as far as the shape of the request tells it. */
+function verbOf(exchange: Exchange): string {
+  const { method, target } = exchange;
+  if (method === 'GET' && isWatchTarget(target)) return 'watch';
+  if (method === 'GET' && isCollection(target)) return 'list';
+  if (method === 'DELETE' && isCollection(target)) return 'deletecollection';
+  return VERBS[method] ?? 'other';
+}
+
+function isCollection(target: string): boolean {
+  const path = target
+    .split('?', 1)[0]
+    .split('/')
+    .filter((part) => part !== '');
+  const rest = path[0] === 'api' ? path.slice(2) : path[0] === 'apis' ? path.slice(3) : [];
+  if (rest[0] === 'namespaces' && rest.length > 2) return rest.length === 3;
+  return rest.length === 1;
+}

@@ -1,0 +1,198 @@
+/**
+ * The way of every request: served from memory, or passed through.
+ *
+ *   canonical GET? -> resource known and cacheable? -> options understood? -> caller judged? -> lane ready? -> served
+ *        no                 no                            no                    no               no
+ *         +------------------+-----------------------------+---------------------+----------------+--> passed through
+ *
+ * Anything not certain goes upstream under the caller's own identity, so upstream's answer, refusals included, is the
+ * answer. There is no other fallback, and no byte of the cache is reached without an `Authorized`.
+ */
+import type { Attributes } from '../auth/attributes.ts';
+import { attributesOf } from '../auth/attributes.ts';
+import type { Credential } from '../auth/authenticate.ts';
+import { credentialOf } from '../auth/authenticate.ts';
+import type { Authorized, Decision } from '../auth/authorize.ts';
+import type { LaneEntry, LaneSubject } from '../cache/lanes.ts';
+import type { GetOptions, ListOptions } from '../k8s/list-options.ts';
+import { parseGetOptions, parseListOptions } from '../k8s/list-options.ts';
+import { negotiate } from '../k8s/media-type.ts';
+import type { CollectionTarget, ObjectTarget } from '../k8s/request-target.ts';
+import { fitsScope, parseRequestTarget } from '../k8s/request-target.ts';
+import { supportsFields } from '../k8s/selectable-fields.ts';
+import type { Admission } from './admit.ts';
+import type { Exchange } from './exchange.ts';
+import { headerCount } from './headers.ts';
+import type { PassThrough } from './pass-through.ts';
+import { isWatchTarget } from './request-kind.ts';
+import type { RequestLog } from './request-log.ts';
+import { serveGet } from './serve-get.ts';
+import { serveList } from './serve-list.ts';
+import { serveWatch } from './serve-watch.ts';
+import type { Served } from './served.ts';
+import { notServed } from './served.ts';
+import type { WatchServices, WatchStream } from './watch-stream.ts';
+import type { ListServices } from './write-list.ts';
+
+/** What routing asks of discovery. Undefined: unknown, or never served from memory. */
+export interface Subjects {
+  lookup(group: string, version: string, plural: string): LaneSubject | undefined;
+}
+
+/** What routing asks of the lanes. */
+export interface LaneSource {
+  get(subject: LaneSubject): Promise<LaneEntry | undefined>;
+}
+
+export interface Judge {
+  authorize(credential: Credential, attributes: Attributes): Promise<Decision>;
+}
+
+/** Keeps an eye on open watches: permission is asked again while they run. */
+export interface WatchRegistry {
+  add(
+    stream: WatchStream,
+    exchange: Exchange,
+    authorized: Authorized,
+    credential: Credential,
+  ): void;
+}
+
+export interface RouteParts {
+  readonly subjects: Subjects;
+  readonly lanes: LaneSource;
+  readonly judge: Judge;
+  readonly passThrough: PassThrough;
+  readonly admission: Admission;
+  readonly watches: WatchRegistry;
+  readonly watchServices: WatchServices;
+  readonly listServices: ListServices;
+  readonly log: RequestLog;
+  readonly barrierTimeoutMs: number;
+  /** Longer selectors go upstream: matching them is paid per event. */
+  readonly maxSelectorBytes: number;
+}
+
+/** A request the grammar and discovery know; nothing is decided about the caller yet. */
+type Eligible =
+  | { readonly verb: 'get'; readonly target: ObjectTarget; readonly options: GetOptions }
+  | {
+      readonly verb: 'list' | 'watch';
+      readonly target: CollectionTarget;
+      readonly options: ListOptions;
+    };
+
+export class Route {
+  readonly #parts: RouteParts;
+
+  constructor(parts: RouteParts) {
+    this.#parts = parts;
+  }
+
+  /** Answers one exchange. Never throws. */
+  handle(exchange: Exchange): void {
+    const { admission, log } = this.#parts;
+    log.begin(exchange);
+    const admitted = isWatchTarget(exchange.target)
+      ? admission.watch(exchange)
+      : admission.request(exchange);
+    if (!admitted) return;
+    this.#serve(exchange).then(
+      (served) => {
+        if (served.kind === 'served') log.servedFromCache(exchange);
+        else this.#pass(exchange, served.reason);
+      },
+      (error: unknown) => {
+        log.failed(exchange, error);
+        if (exchange.status === 0) this.#pass(exchange, 'internal error');
+        else exchange.destroy();
+      },
+    );
+  }
+
+  #pass(exchange: Exchange, reason: string): void {
+    if (exchange.aborted) return;
+    this.#parts.log.passedThrough(exchange, reason);
+    this.#parts.passThrough.serve(exchange);
+  }
+
+  async #serve(exchange: Exchange): Promise<Served> {
+    if (exchange.method !== 'GET' || exchange.hasBody) return notServed('not a read');
+    const target = parseRequestTarget(exchange.target);
+    if (target.kind === 'other') return notServed(target.reason);
+    const subject = this.#parts.subjects.lookup(target.group, target.version, target.plural);
+    if (subject === undefined) return notServed('resource not cached');
+    if (!fitsScope(target, subject.resource)) return notServed('scope does not fit');
+    this.#parts.log.about(exchange, subject.resource);
+    const eligible = understand(target, subject);
+    if ('kind' in eligible) return eligible;
+    if (selectorBytes(eligible) > this.#parts.maxSelectorBytes) return notServed('long selector');
+    if (!acceptsJson(exchange, subject, eligible.verb)) return notServed('media type');
+    return this.#authorized(exchange, subject, eligible);
+  }
+
+  async #authorized(exchange: Exchange, subject: LaneSubject, eligible: Eligible): Promise<Served> {
+    const credential = credentialOf(exchange.rawHeaders);
+    if (credential.kind !== 'bearer') return notServed('no bearer token');
+    const attributes = attributesOf(eligible.verb, eligible.target, eligible.options);
+    const decision = await this.#parts.judge.authorize(credential, attributes);
+    if (decision.kind !== 'allow') return notServed(`permission ${decision.kind}`);
+    const entry = await this.#parts.lanes.get(subject);
+    if (entry === undefined) return notServed('lane not ready');
+    if (exchange.aborted) return notServed('client gone');
+    return this.#fromLane(exchange, entry, eligible, decision.authorized, credential);
+  }
+
+  async #fromLane(
+    exchange: Exchange,
+    entry: LaneEntry,
+    eligible: Eligible,
+    authorized: Authorized,
+    credential: Credential,
+  ): Promise<Served> {
+    const { barrierTimeoutMs, listServices, watchServices, watches } = this.#parts;
+    const { namespace } = eligible.target;
+    if (eligible.verb === 'get') {
+      const { target, options } = eligible;
+      const request = { exchange, entry, namespace, name: target.name, options, barrierTimeoutMs };
+      return serveGet(request, authorized);
+    }
+    const request = { exchange, entry, namespace, options: eligible.options, barrierTimeoutMs };
+    if (eligible.verb === 'list') return serveList(listServices, request, authorized);
+    const served = await serveWatch(watchServices, request, authorized);
+    if (served.kind === 'not-served') return served;
+    if (served.value !== undefined) watches.add(served.value, exchange, authorized, credential);
+    return { kind: 'served', value: undefined };
+  }
+}
+
+/** The options of a request, if all of them are understood. */
+function understand(
+  target: CollectionTarget | ObjectTarget,
+  subject: LaneSubject,
+): Eligible | Extract<Served, { kind: 'not-served' }> {
+  if (target.kind === 'object') {
+    const parsed = parseGetOptions(target.query);
+    if (parsed.kind === 'unsupported') return notServed(parsed.reason);
+    return { verb: 'get', target, options: parsed.options };
+  }
+  const parsed = parseListOptions(target.query);
+  if (parsed.kind === 'unsupported') return notServed(parsed.reason);
+  const { options } = parsed;
+  if (!supportsFields(options.fields, subject.resource, subject.fields, subject.custom)) {
+    return notServed('field selector');
+  }
+  return { verb: options.watch ? 'watch' : 'list', target, options };
+}
+
+function selectorBytes(eligible: Eligible): number {
+  if (eligible.verb === 'get') return 0;
+  return eligible.options.rawLabelSelector.length + eligible.options.rawFieldSelector.length;
+}
+
+function acceptsJson(exchange: Exchange, subject: LaneSubject, verb: Eligible['verb']): boolean {
+  if (headerCount(exchange.rawHeaders, 'accept') > 1) return false;
+  // A watch is never pretty, whoever asks.
+  const userAgent = verb === 'watch' ? undefined : exchange.header('user-agent');
+  return negotiate(exchange.header('accept'), userAgent, subject.custom) === 'json';
+}

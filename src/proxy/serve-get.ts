@@ -1,0 +1,62 @@
+/**
+ * GET of one object (semantics 2): the newest state by proof, any state, or one not older than a revision. An answer that
+ * needs more than the stream's own word is left to upstream, whose single read costs less than a proof.
+ */
+import type { Authorized } from '../auth/authorize.ts';
+import { NO_PLACE } from '../cache/arena.ts';
+import type { LaneEntry } from '../cache/lanes.ts';
+import type { View } from '../cache/snapshot.ts';
+import type { GetOptions } from '../k8s/list-options.ts';
+import { notFound } from '../k8s/status.ts';
+import type { Exchange } from './exchange.ts';
+import type { Served } from './served.ts';
+import { notServed } from './served.ts';
+
+export interface GetRequest {
+  readonly exchange: Exchange;
+  readonly entry: LaneEntry;
+  readonly namespace: string;
+  readonly name: string;
+  readonly options: GetOptions;
+  readonly barrierTimeoutMs: number;
+}
+
+const NEWLINE = 0x0a;
+
+export async function serveGet(request: GetRequest, _authorized: Authorized): Promise<Served> {
+  const { exchange, entry } = request;
+  const { lane } = entry;
+  const found = await viewOf(request);
+  if (found.kind === 'not-served') return found;
+  if (lane.state.kind === 'closed') return notServed('lane closed');
+  if (found.value.position < lane.log.floor - 1) return notServed('view left the window');
+  // A Namespace carries its own name as namespace in the request, not in its key.
+  const namespace = lane.resource.namespaced ? request.namespace : '';
+  const place = lane.placeAt(found.value.position, namespace, request.name);
+  if (place === NO_PLACE) {
+    exchange.respondStatus(notFound(lane.resource, request.name));
+    return { kind: 'served', value: undefined };
+  }
+  const length = lane.arena.objectLength(place);
+  const start = lane.arena.objectStart(place);
+  const body = Buffer.allocUnsafe(length + 1);
+  lane.arena.slabOf(place).bytes.copy(body, 0, start, start + length);
+  body[length] = NEWLINE;
+  exchange.respondBytes(200, 'application/json', body);
+  return { kind: 'served', value: undefined };
+}
+
+async function viewOf(request: GetRequest): Promise<Served<View>> {
+  const { entry, options, barrierTimeoutMs } = request;
+  const { freshness } = entry.source;
+  const revision = options.resourceVersion;
+  if (revision === undefined) {
+    const proven = await freshness.quick(barrierTimeoutMs);
+    if (proven.kind === 'unproven') return notServed(proven.reason);
+    return { kind: 'served', value: proven.view };
+  }
+  if (revision > entry.lane.frontier && !(await freshness.atLeast(revision, barrierTimeoutMs))) {
+    return notServed('revision not reached');
+  }
+  return { kind: 'served', value: entry.lane.newest };
+}

@@ -1,0 +1,167 @@
+/**
+ * Which snapshot answers a LIST (semantics 3.1), and the page of it that was asked for. Every row of that table that the
+ * window can answer is answered here; older revisions, and tokens that ask for "latest from here on", go upstream.
+ */
+import type { Authorized } from '../auth/authorize.ts';
+import type { LaneEntry } from '../cache/lanes.ts';
+import type { Filter } from '../cache/filter.ts';
+import type { Lane } from '../cache/lane.ts';
+import type { View } from '../cache/snapshot.ts';
+import { encodeContinueToken } from '../k8s/continue-token.ts';
+import type { ListOptions } from '../k8s/list-options.ts';
+import { compileFilter } from './compile-filter.ts';
+import type { Exchange } from './exchange.ts';
+import { breathe } from './breathe.ts';
+import type { Served } from './served.ts';
+import { notServed } from './served.ts';
+import type { ListServices, ListPlan } from './write-list.ts';
+import { ListWriter } from './write-list.ts';
+
+export interface ListRequest {
+  readonly exchange: Exchange;
+  readonly entry: LaneEntry;
+  readonly namespace: string;
+  readonly options: ListOptions;
+  readonly barrierTimeoutMs: number;
+}
+
+/** A page that is not complete: how many items it has, its last key, and what is left after it. */
+interface Page {
+  readonly items: number;
+  readonly lastKey: Buffer | undefined;
+  readonly remaining: number | undefined;
+}
+
+const NOTHING = Buffer.alloc(0);
+/** Key of the last item + NUL is the first key of the next page. */
+const NUL = Buffer.from([0]);
+
+export async function serveList(
+  services: ListServices,
+  request: ListRequest,
+  _authorized: Authorized,
+): Promise<Served> {
+  const { entry, options, exchange } = request;
+  const { lane } = entry;
+  const found = await viewOf(request);
+  if (found.kind === 'not-served') return found;
+  const view = found.value;
+  if (!readable(lane, view)) return notServed('view left the window');
+  const filter = compileFilter(lane, request.namespace, options.labels, options.fields);
+  if (options.limit > 0 && filter.namespace.length > 0 && request.namespace === '') {
+    return notServed('page narrowed by a field selector');
+  }
+  const from = firstKey(request);
+  const limit = options.resourceVersion === 0 ? 0 : options.limit;
+  const page = limit > 0 ? await measurePage(lane, { filter, view, from, limit }) : COMPLETE;
+  if (page === undefined || !readable(lane, view)) return notServed('view left the window');
+  const plan: ListPlan = {
+    lane,
+    filter,
+    view,
+    from,
+    items: page.items,
+    continueToken: tokenAfter(lane, request, view, page),
+    remaining: page.remaining,
+  };
+  const writer = new ListWriter(services, plan, exchange);
+  entry.usedAt = performance.now();
+  await writer.run();
+  return { kind: 'served', value: undefined };
+}
+
+const COMPLETE: Page = { items: Infinity, lastKey: undefined, remaining: undefined };
+
+function readable(lane: Lane, view: View): boolean {
+  return lane.state.kind !== 'closed' && view.position >= lane.log.floor - 1;
+}
+
+/** Rows 1-8 of semantics 3.1. */
+async function viewOf(request: ListRequest): Promise<Served<View>> {
+  const { entry, options, barrierTimeoutMs } = request;
+  const { lane } = entry;
+  const { freshness } = entry.source;
+  const revision = options.resourceVersion;
+  if (options.continueToken !== undefined) {
+    if (options.continueToken.revision < 0) return notServed('inconsistent continue');
+    return exactly(lane, options.continueToken.revision);
+  }
+  if (revision === undefined) {
+    const proven = await freshness.view(barrierTimeoutMs);
+    if (proven.kind === 'unproven') return notServed(proven.reason);
+    return { kind: 'served', value: proven.view };
+  }
+  if (revision === 0) return { kind: 'served', value: lane.newest };
+  if (options.match === 'Exact' || (options.match === '' && options.limit > 0)) {
+    return exactly(lane, revision);
+  }
+  if (revision > lane.frontier && !(await freshness.atLeast(revision, barrierTimeoutMs))) {
+    return notServed('revision not reached');
+  }
+  return { kind: 'served', value: lane.newest };
+}
+
+function exactly(lane: Lane, revision: number): Served<View> {
+  const view = lane.viewAt(revision);
+  if (view === undefined) return notServed('revision outside the window');
+  return { kind: 'served', value: view };
+}
+
+function firstKey(request: ListRequest): Buffer {
+  const { continueToken } = request.options;
+  if (continueToken === undefined) return NOTHING;
+  const prefix = request.namespace === '' ? '' : `${request.namespace}/`;
+  return Buffer.from(prefix + continueToken.start);
+}
+
+interface PageQuestion {
+  readonly filter: Filter;
+  readonly view: View;
+  readonly from: Buffer;
+  readonly limit: number;
+}
+
+/**
+ * Looks ahead for the end of the page, since the head of the list says what comes after it. More items means more in the
+ * range, matching or not, as the apiserver counts it; how many is only said when no selector hides some (semantics 3.5).
+ */
+async function measurePage(lane: Lane, question: PageQuestion): Promise<Page | undefined> {
+  const { filter, view, from, limit } = question;
+  const walk = lane.candidates(filter, view.position, from);
+  let items = 0;
+  let looked = 0;
+  while (walk.next()) {
+    if (filter.matches(lane.arena, walk.place) && ++items === limit) {
+      const lastKey = keyOf(lane, walk.place);
+      if (!walk.next()) return { items, lastKey: undefined, remaining: undefined };
+      const unselective = filter.unselective && filter.name.length === 0;
+      const range = { prefix: lane.prefixOf(filter), from };
+      const remaining = unselective ? lane.count(view.position, range) - limit : undefined;
+      return { items, lastKey, remaining };
+    }
+    if (++looked % LOOK_AHEAD === 0) {
+      walk.pause();
+      await breathe();
+      if (walk.expired || !readable(lane, view)) return undefined;
+    }
+  }
+  return COMPLETE;
+}
+
+/** Objects looked at before the loop gets a turn: about a millisecond. */
+const LOOK_AHEAD = 2000;
+
+function keyOf(lane: Lane, place: number): Buffer {
+  const start = lane.arena.keyStart(place);
+  const { bytes } = lane.arena.slabOf(place);
+  return Buffer.from(bytes.subarray(start, start + lane.arena.keyLength(place)));
+}
+
+/** As the apiserver's cache writes it: a leading slash, the namespace of the request cut off. */
+function tokenAfter(lane: Lane, request: ListRequest, view: View, page: Page): string {
+  if (page.lastKey === undefined) return '';
+  const cut =
+    request.namespace === '' || !lane.resource.namespaced ? 0 : request.namespace.length + 1;
+  const start = Buffer.concat([page.lastKey.subarray(cut), NUL]).toString('utf8');
+  return encodeContinueToken(view.revision, `/${start}`);
+}

@@ -1,0 +1,111 @@
+/**
+ * Which cursor answers a WATCH (semantics 4.3): where it starts, whether the objects of a snapshot come first, and what is
+ * waited for. Everything that cannot be answered exactly is left to upstream.
+ */
+import type { Authorized } from '../auth/authorize.ts';
+import type { LaneEntry } from '../cache/lanes.ts';
+import type { View } from '../cache/snapshot.ts';
+import type { ListOptions } from '../k8s/list-options.ts';
+import { errorEvent, expiredWatch } from '../k8s/status.ts';
+import { compileFilter } from './compile-filter.ts';
+import type { Exchange } from './exchange.ts';
+import type { Served } from './served.ts';
+import { notServed } from './served.ts';
+import type { WatchServices } from './watch-stream.ts';
+import { WatchStream } from './watch-stream.ts';
+
+/** Upstream's default life of a watch without timeoutSeconds: `--min-request-timeout` x [1, 2) (semantics 4.6). */
+const MIN_LIFETIME_MS = 1_800_000;
+
+interface Start {
+  readonly view: View;
+  readonly startRevision: number;
+  readonly initialEvents: boolean;
+}
+
+export interface WatchRequest {
+  readonly exchange: Exchange;
+  readonly entry: LaneEntry;
+  readonly namespace: string;
+  readonly options: ListOptions;
+  readonly barrierTimeoutMs: number;
+}
+
+const CONTENT_TYPE = ['Content-Type', 'application/json'];
+
+/** Serves the watch, or says why it must go upstream. The caller was allowed to see what it asks for. */
+export async function serveWatch(
+  services: WatchServices,
+  request: WatchRequest,
+  _authorized: Authorized,
+): Promise<Served<WatchStream | undefined>> {
+  const { exchange, entry, options } = request;
+  const { lane } = entry;
+  const start = await startOf(request);
+  if (start.kind === 'not-served') return start;
+  if (lane.state.kind === 'closed' || exchange.aborted) return notServed('lane closed');
+  const begin = start.value;
+  if (begin === 'expired') {
+    const sink = exchange.respond(200, CONTENT_TYPE);
+    sink.write(errorEvent(expiredWatch(options.resourceVersion ?? 0, lane.floorRevision)));
+    sink.end();
+    return { kind: 'served', value: undefined };
+  }
+  const initialEventsEnd = begin.initialEvents && options.allowWatchBookmarks;
+  if (initialEventsEnd && lane.bookmark === undefined) return notServed('no bookmark seen yet');
+  const filter = compileFilter(lane, request.namespace, options.labels, options.fields);
+  const cursor = lane.join(filter, begin.view.position);
+  if (cursor === undefined) return notServed('too many filter groups');
+  const plan = {
+    lane,
+    filter,
+    cursor,
+    view: begin.view,
+    initialEvents: begin.initialEvents,
+    initialEventsEnd,
+    bookmarks: options.allowWatchBookmarks,
+    startRevision: begin.startRevision,
+    lifetimeMs:
+      options.timeoutSeconds === undefined
+        ? MIN_LIFETIME_MS * (1 + Math.random())
+        : options.timeoutSeconds * 1000,
+  };
+  entry.watches++;
+  const stream = new WatchStream(services, plan, exchange.respond(200, CONTENT_TYPE), () => {
+    entry.watches--;
+    entry.usedAt = performance.now();
+  });
+  stream.start();
+  return { kind: 'served', value: stream };
+}
+
+async function startOf(request: WatchRequest): Promise<Served<Start | 'expired'>> {
+  const { options, entry } = request;
+  const { lane } = entry;
+  const initialEvents = options.sendInitialEvents === true;
+  const revision = options.resourceVersion;
+  if (revision === undefined) {
+    const proven = await entry.source.freshness.view(request.barrierTimeoutMs);
+    if (proven.kind === 'unproven') return notServed(proven.reason);
+    const { view } = proven;
+    if (!isInWindow(request, view)) return notServed('view left the window');
+    return { kind: 'served', value: { view, startRevision: view.revision, initialEvents } };
+  }
+  if (revision === 0 || initialEvents) {
+    if (revision > lane.frontier) {
+      const reached = await entry.source.freshness.atLeast(revision, request.barrierTimeoutMs);
+      if (!reached) return notServed('revision not reached');
+    }
+    const view = lane.newest;
+    return { kind: 'served', value: { view, startRevision: view.revision, initialEvents } };
+  }
+  if (revision < lane.floorRevision) return { kind: 'served', value: 'expired' };
+  // A revision beyond ours (another replica was ahead) is held: only newer events are sent (semantics 9.4 rule 9).
+  const position = lane.log.positionOf(revision);
+  const view = { position, revision };
+  return { kind: 'served', value: { view, startRevision: revision, initialEvents: false } };
+}
+
+function isInWindow(request: WatchRequest, view: View): boolean {
+  return view.position >= request.entry.lane.log.floor - 1;
+}
