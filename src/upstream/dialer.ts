@@ -9,7 +9,7 @@
 import { connect as connectTcp, isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls } from 'node:tls';
-import type { PeerCertificate, SecureContext } from 'node:tls';
+import type { ConnectionOptions, PeerCertificate, SecureContext } from 'node:tls';
 import { authorityOf } from './cluster-config.ts';
 import type { ClusterConfig } from './cluster-config.ts';
 import { connectError } from './request.ts';
@@ -78,15 +78,18 @@ export class Dialer {
   }
 
   #tcp(): Socket {
-    return connectTcp({ host: this.#cluster.host, port: this.#cluster.port });
+    const { host, port } = this.#cluster;
+    return connectTcp({ host, port, allowHalfOpen: true });
   }
 
   #tls(context: SecureContext): Socket {
     const { host, port, tlsServerName, insecureSkipTlsVerify } = this.#cluster;
     const name = tlsServerName === '' ? host : tlsServerName;
-    const socket = connectTls({
+    const options: ConnectionOptions & { allowHalfOpen: boolean } = {
       host,
       port,
+      // An upgraded stream may end one side first; undici closes its own sockets itself.
+      allowHalfOpen: true,
       secureContext: context,
       // An IP address must not be sent as SNI (RFC 6066), yet the certificate is checked for it.
       servername: isIP(name) === 0 ? name : '',
@@ -95,7 +98,8 @@ export class Dialer {
       rejectUnauthorized: !insecureSkipTlsVerify,
       ALPNProtocols: ['http/1.1'],
       session: this.#sessions.get(context),
-    });
+    };
+    const socket = connectTls(options);
     socket.on('session', (session) => this.#sessions.set(context, session));
     return socket;
   }

@@ -25,14 +25,11 @@ const HOP_BY_HOP = new Set([
   'expect',
 ]);
 
-/** Set by us for upstream's audit log, or not at all: callers must not choose their address. */
-const ADDRESS_CLAIMS = new Set(['x-forwarded-for', 'x-real-ip', 'forwarded']);
-
 /**
- * The headers to send upstream, without host (the connection's own is used).
- * `clientAddress`, when given, becomes X-Forwarded-For.
+ * The headers to send upstream, without host (the connection's own is used). The listener, which
+ * knows the caller's address, has set X-Forwarded-For; it is kept as given.
  */
-export function forwardableHeaders(raw: readonly string[], clientAddress = ''): HeaderCheck {
+export function forwardableHeaders(raw: readonly string[]): HeaderCheck {
   const nominated = nominations(raw);
   for (const name of nominated) {
     if (isIdentity(name) || name === 'host' || name === 'cookie') {
@@ -45,15 +42,12 @@ export function forwardableHeaders(raw: readonly string[], clientAddress = ''): 
     if (name.includes('_') && isIdentity(name.replaceAll('_', '-'))) {
       return { kind: 'refused', reason: `header ${name} imitates an identity header` };
     }
-    if (isDropped(name) || name === 'host' || ADDRESS_CLAIMS.has(name) || nominated.has(name)) {
+    if (isDropped(name) || name === 'host' || nominated.has(name)) {
       continue;
     }
     if (!name.startsWith('x-remote-')) {
       headers.push(raw[at], raw[at + 1]);
     }
-  }
-  if (clientAddress !== '') {
-    headers.push('X-Forwarded-For', clientAddress);
   }
   return { kind: 'headers', headers };
 }

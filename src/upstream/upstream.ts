@@ -50,8 +50,6 @@ export interface ForwardRequest {
   readonly body: Readable | Buffer | null;
   readonly signal?: AbortSignal;
   readonly longRunning?: boolean;
-  /** Sent as X-Forwarded-For; the caller's own is always dropped. */
-  readonly clientAddress?: string;
 }
 
 export class Upstream {
@@ -68,6 +66,7 @@ export class Upstream {
     rawConnections: 0,
     renewals: 0,
     rotations: 0,
+    repeated: 0,
     errors: 0,
   };
   readonly #options: UpstreamOptions;
@@ -121,7 +120,7 @@ export class Upstream {
     return this.#counted(async () => {
       const options = this.#options;
       const longRunning = request.longRunning === true;
-      const checked = forwardableHeaders(request.rawHeaders, request.clientAddress);
+      const checked = forwardableHeaders(request.rawHeaders);
       if (checked.kind === 'refused') {
         throw new UpstreamError('bad-request', checked.reason);
       }
@@ -138,7 +137,10 @@ export class Upstream {
     });
   }
 
-  /** A connected socket (TLS unless the server is http), without credential, speaking HTTP/1.1. */
+  /**
+   * A connected socket (TLS unless the server is http), without credential, speaking HTTP/1.1. It is
+   * half-open capable and the caller's alone; paths on it need `basePath` in front.
+   */
   connectRaw(): Promise<Socket> {
     this.counters.rawConnections += 1;
     return this.#counted(() => this.#dialer.dial('bare'));
@@ -186,12 +188,22 @@ export class Upstream {
     });
   }
 
-  #send(pool: PoolName, request: ExchangeRequest): Promise<UpstreamResponse> {
+  async #send(pool: PoolName, request: ExchangeRequest): Promise<UpstreamResponse> {
     if (!request.path.startsWith('/')) {
       throw new UpstreamError('bad-request', 'the request target must start with /');
     }
-    const path = this.basePath + request.path;
-    return exchange(this.#connections.pool(pool), { ...request, path });
+    const sent = { ...request, path: this.basePath + request.path };
+    try {
+      return await exchange(this.#connections.pool(pool), sent);
+    } catch (error) {
+      // An idle connection may have been closed while the request was on its way. Go's transport
+      // repeats such requests too; clients behind us expect no less.
+      if (!isRepeatable(request) || (error as UpstreamError).code !== 'reset') {
+        throw error;
+      }
+      this.counters.repeated += 1;
+      return exchange(this.#connections.pool(pool), sent);
+    }
   }
 
   #limited(request: ForwardRequest): Readable | Buffer | null {
@@ -240,6 +252,11 @@ export class Upstream {
 }
 
 const JSON_TYPE = 'application/json';
+
+/** Nothing of it can have taken effect twice, and it can be sent again as it was. */
+function isRepeatable(request: ExchangeRequest): boolean {
+  return request.body === null && (request.method === 'GET' || request.method === 'HEAD');
+}
 
 function isWatch(path: string): boolean {
   return /[?&]watch=(1|true)(&|$)/.test(path);

@@ -1,0 +1,298 @@
+import { describe, expect, test } from 'vitest';
+import { Discovery } from '../../src/upstream/discovery.ts';
+import type { DiscoveryChange, DiscoveryOptions } from '../../src/upstream/discovery.ts';
+import { ClusterDocuments } from './support/cluster-documents.ts';
+import { useServers } from './support/harness.ts';
+import { until } from './support/server.ts';
+
+const { servePlain } = useServers();
+
+/** A cluster with built-ins, a custom resource and an aggregated API. */
+function cluster(): ClusterDocuments {
+  const documents = new ClusterDocuments();
+  documents.versions.set('v1', {
+    resources: [
+      { plural: 'pods', kind: 'Pod' },
+      { plural: 'nodes', kind: 'Node', namespaced: false },
+      { plural: 'events', kind: 'Event' },
+      { plural: 'secrets', kind: 'Secret' },
+      { plural: 'componentstatuses', kind: 'ComponentStatus', verbs: ['get', 'list'] },
+      { plural: 'bindings', kind: 'Binding', verbs: ['create'] },
+    ],
+  });
+  documents.versions.set('apps/v1', { resources: [{ plural: 'deployments', kind: 'Deployment' }] });
+  documents.versions.set('events.k8s.io/v1', { resources: [{ plural: 'events', kind: 'Event' }] });
+  documents.versions.set('certificates.k8s.io/v1', {
+    resources: [{ plural: 'certificatesigningrequests', kind: 'CertificateSigningRequest' }],
+  });
+  documents.versions.set('example.com/v1', { resources: [{ plural: 'widgets', kind: 'Widget' }] });
+  documents.versions.set('metrics.k8s.io/v1beta1', {
+    resources: [{ plural: 'pods', kind: 'PodMetrics' }],
+  });
+  documents.remote.add('metrics.k8s.io/v1beta1');
+  documents.definitions.set('widgets.example.com', { generation: 1, fields: ['.spec.color'] });
+  return documents;
+}
+
+async function discover(documents: ClusterDocuments, options: Partial<DiscoveryOptions> = {}) {
+  const { server, upstream } = await servePlain((request, response) =>
+    documents.handle(request, response),
+  );
+  const discovery = new Discovery(upstream, options);
+  const changes: DiscoveryChange[] = [];
+  discovery.onChange((change) => changes.push(change));
+  return { server, discovery, changes };
+}
+
+function cacheable(discovery: Discovery): string[] {
+  const all = [...discovery.resources()];
+  return all.filter(([, found]) => found.cacheable).map(([id]) => id);
+}
+
+describe.each(['aggregated', 'classic'] as const)('the %s form', (form) => {
+  test('gives listable and watchable resources, and says which may be cached', async () => {
+    const documents = cluster();
+    documents.form = form;
+    const { discovery } = await discover(documents);
+    await discovery.refresh();
+    expect([...discovery.resources().keys()]).toEqual([
+      'v1/pods',
+      'v1/nodes',
+      'v1/events',
+      'v1/secrets',
+      'apps/v1/deployments',
+      'events.k8s.io/v1/events',
+      'certificates.k8s.io/v1/certificatesigningrequests',
+      'example.com/v1/widgets',
+      'metrics.k8s.io/v1beta1/pods',
+    ]);
+    expect(cacheable(discovery)).toEqual([
+      'v1/pods',
+      'v1/nodes',
+      'apps/v1/deployments',
+      'example.com/v1/widgets',
+    ]);
+    expect(discovery.lookup('', 'v1', 'nodes')).toMatchObject({
+      resource: { group: '', version: 'v1', plural: 'nodes', kind: 'Node', namespaced: false },
+      custom: false,
+      selectableFields: [],
+    });
+    expect(discovery.lookup('example.com', 'v1', 'widgets')).toMatchObject({
+      resource: { kind: 'Widget', namespaced: true },
+      custom: true,
+      selectableFields: ['.spec.color'],
+    });
+    expect(discovery.lookup('metrics.k8s.io', 'v1beta1', 'pods')?.reason).toBe(
+      'served by another server',
+    );
+  });
+
+  test('keeps what it knew of a stale group version and says that it is stale', async () => {
+    const documents = cluster();
+    documents.form = form;
+    const { discovery, changes } = await discover(documents);
+    await discovery.refresh();
+    documents.versions.set('metrics.k8s.io/v1beta1', { resources: [], stale: true });
+    documents.failing.set('/apis/metrics.k8s.io', 503);
+    await discovery.refresh();
+    await discovery.refresh();
+    expect([...discovery.stale]).toEqual(['metrics.k8s.io/v1beta1']);
+    expect(discovery.lookup('metrics.k8s.io', 'v1beta1', 'pods')).toBeDefined();
+    expect(changes).toEqual([]);
+  });
+});
+
+test('secrets are cacheable when asked for', async () => {
+  const { discovery } = await discover(cluster(), { policy: { secrets: true } });
+  await discovery.refresh();
+  expect(discovery.lookup('', 'v1', 'secrets')?.cacheable).toBe(true);
+});
+
+test('objects of another group or version than their path are not cacheable', async () => {
+  const documents = cluster();
+  const { discovery } = await discover({
+    handle: (request: never, response: { end(text: string): void; setHeader(): void }) => {
+      if ((request as { url: string }).url !== '/apis') {
+        documents.handle(request, response as never);
+        return;
+      }
+      const responseKind = { group: 'autoscaling', version: 'v2', kind: 'Scale' };
+      const resources = [{ resource: 'odd', responseKind, verbs: ['list', 'watch'] }];
+      const versions = [{ version: 'v1', freshness: 'Current', resources }];
+      const items = [{ metadata: { name: 'apps' }, versions }];
+      response.end(JSON.stringify({ kind: 'APIGroupDiscoveryList', items }));
+    },
+  } as unknown as ClusterDocuments);
+  await discovery.refresh();
+  expect(discovery.lookup('apps', 'v1', 'odd')?.cacheable).toBe(false);
+});
+
+describe('when APIServices may not be read', () => {
+  test('only built-in groups and those of custom resources are believed', async () => {
+    const documents = cluster();
+    documents.failing.set('/apis/apiregistration.k8s.io', 403);
+    const { discovery } = await discover(documents);
+    await discovery.refresh();
+    expect(cacheable(discovery)).toEqual([
+      'v1/pods',
+      'v1/nodes',
+      'apps/v1/deployments',
+      'example.com/v1/widgets',
+    ]);
+    expect(discovery.lookup('metrics.k8s.io', 'v1beta1', 'pods')?.reason).toBe(
+      'nothing says who serves it',
+    );
+  });
+
+  test('and custom resources neither, only built-in groups are', async () => {
+    const documents = cluster();
+    documents.failing.set('/apis/apiregistration.k8s.io', 403);
+    documents.failing.set('/apis/apiextensions.k8s.io', 404);
+    const { discovery } = await discover(documents);
+    await discovery.refresh();
+    expect(cacheable(discovery)).toEqual(['v1/pods', 'v1/nodes', 'apps/v1/deployments']);
+    expect(discovery.lookup('example.com', 'v1', 'widgets')).toMatchObject({ custom: true });
+  });
+});
+
+describe('changes', () => {
+  test('a group that another server takes over stops being cacheable at once', async () => {
+    const documents = cluster();
+    const { discovery, changes } = await discover(documents);
+    await discovery.refresh();
+    documents.remote.add('example.com/v1');
+    await discovery.refresh();
+    expect(discovery.lookup('example.com', 'v1', 'widgets')?.cacheable).toBe(false);
+    expect(changes).toMatchObject([{ kind: 'changed', resource: { plural: 'widgets' } }]);
+  });
+
+  test('a new generation of a definition is a change and brings its new fields', async () => {
+    const documents = cluster();
+    const { discovery, changes } = await discover(documents);
+    await discovery.refresh();
+    await discovery.refresh();
+    expect(changes).toEqual([]);
+    documents.definitions.set('widgets.example.com', { generation: 2, fields: ['.spec.size'] });
+    await discovery.refresh();
+    expect(changes).toMatchObject([{ kind: 'changed', resource: { plural: 'widgets' } }]);
+    expect(discovery.lookup('example.com', 'v1', 'widgets')?.selectableFields).toEqual([
+      '.spec.size',
+    ]);
+  });
+
+  test('a custom resource is removed as soon as its definition is gone', async () => {
+    const documents = cluster();
+    const { discovery, changes } = await discover(documents);
+    await discovery.refresh();
+    documents.definitions.clear();
+    documents.versions.delete('example.com/v1');
+    await discovery.refresh();
+    expect(changes).toMatchObject([{ kind: 'removed', resource: { plural: 'widgets' } }]);
+    expect(discovery.lookup('example.com', 'v1', 'widgets')).toBeUndefined();
+  });
+
+  test('anything else must be missing twice', async () => {
+    const documents = cluster();
+    const { discovery, changes } = await discover(documents);
+    await discovery.refresh();
+    const apps = documents.versions.get('apps/v1');
+    documents.versions.delete('apps/v1');
+    documents.versions.delete('example.com/v1');
+    await discovery.refresh();
+    expect(changes).toEqual([]);
+    expect(discovery.lookup('apps', 'v1', 'deployments')?.cacheable).toBe(true);
+    if (apps !== undefined) {
+      documents.versions.set('apps/v1', apps);
+    }
+    await discovery.refresh();
+    expect(changes).toMatchObject([{ kind: 'removed', resource: { plural: 'widgets' } }]);
+  });
+});
+
+describe('refreshing', () => {
+  test('documents that have not changed are not sent again, nor are definitions', async () => {
+    const documents = cluster();
+    for (let at = 0; at < 30; at += 1) {
+      documents.definitions.set(`r${at}.example.com`, { generation: 1, fields: [] });
+    }
+    const { discovery } = await discover(documents);
+    await discovery.refresh();
+    const first = documents.requests.length;
+    expect(documents.requests.filter((path) => path.includes('definitions'))).toHaveLength(5);
+    await discovery.refresh();
+    expect(documents.requests.slice(first)).toEqual([
+      '/api',
+      '/apis',
+      '/apis/apiregistration.k8s.io/v1/apiservices',
+      '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+    ]);
+  });
+
+  test('while upstream fails the old view stays', async () => {
+    const documents = cluster();
+    const { server, discovery, changes } = await discover(documents);
+    await discovery.refresh();
+    for (const path of ['/apis/apiextensions', '/apis/apiregistration', '/apis', '/api']) {
+      documents.failing.set(path, 500);
+      await expect(discovery.refresh()).rejects.toMatchObject({ code: 'protocol' });
+      documents.failing.clear();
+    }
+    await server.close();
+    await expect(discovery.refresh()).rejects.toMatchObject({ code: 'unreachable' });
+    expect(discovery.failures).toBe(5);
+    expect(discovery.lastError).not.toBe('');
+    expect(changes).toEqual([]);
+    expect(cacheable(discovery)).toHaveLength(4);
+  });
+
+  test.each(['{', '[]', '{"kind":"APIGroupDiscoveryList","items":3}', 'null'])(
+    'an answer of %s breaks nothing',
+    async (text) => {
+      const { upstream } = await servePlain((_request, response) => response.end(text));
+      const discovery = new Discovery(upstream);
+      await discovery.refresh().catch(() => {});
+      expect(discovery.resources().size).toBe(0);
+    },
+  );
+
+  test('an answer that is too long is refused', async () => {
+    const { discovery } = await discover(cluster(), { maxDocumentBytes: 100 });
+    await expect(discovery.refresh()).rejects.toThrow('longer than 100 bytes');
+  });
+
+  test('asking for what is unknown refreshes, at most once per pause', async () => {
+    const documents = cluster();
+    const late = documents.versions.get('example.com/v1');
+    documents.versions.delete('example.com/v1');
+    const { discovery } = await discover(documents, { missRefreshMs: 150 });
+    await discovery.start();
+    expect(discovery.refreshes).toBe(1);
+    if (late !== undefined) {
+      documents.versions.set('example.com/v1', late);
+    }
+    for (let at = 0; at < 1_000; at += 1) {
+      expect(discovery.lookup('example.com', 'v1', 'widgets')).toBeUndefined();
+    }
+    await until(() => discovery.lookup('example.com', 'v1', 'widgets') !== undefined);
+    expect(discovery.refreshes).toBe(2);
+    discovery.lookup('', 'v1', 'bindings');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(discovery.refreshes).toBe(2);
+    discovery.close();
+  });
+
+  test('the interval refreshes by itself, also after a start without upstream', async () => {
+    const documents = cluster();
+    documents.failing.set('/api', 503);
+    const { discovery } = await discover(documents, { refreshMs: 20, retryMs: 20 });
+    await discovery.start();
+    expect(discovery.ready).toBe(false);
+    documents.failing.clear();
+    await until(() => discovery.refreshes > 4);
+    expect(discovery.ready).toBe(true);
+    discovery.close();
+    const after = discovery.refreshes;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(discovery.refreshes).toBeLessThanOrEqual(after + 1);
+  });
+});
