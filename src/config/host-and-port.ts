@@ -9,6 +9,11 @@ export interface HostAndPort {
 
 const HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/;
 
+/** A DNS name or an IP address. */
+export function isHost(text: string): boolean {
+  return isIP(text) !== 0 || HOST_NAME.test(text);
+}
+
 /** `127.0.0.1:9095`, `localhost:0` or `[::1]:9095`; undefined for anything else. */
 export function splitHostAndPort(text: string): HostAndPort | undefined {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);

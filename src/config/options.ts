@@ -5,7 +5,7 @@
 import { isIP } from 'node:net';
 import { boolean, bytes, choice, duration, integer, path, string, strings } from './option.ts';
 import type { Form, Option } from './option.ts';
-import { splitHostAndPort } from './host-and-port.ts';
+import { isHost, splitHostAndPort } from './host-and-port.ts';
 
 export const API_VERSION = 'watershed.dev/v1alpha1';
 export const KIND = 'ProxyConfiguration';
@@ -21,6 +21,11 @@ const RESOURCE: Form = {
 const ADDRESS: Form = {
   words: 'an IP address such as 0.0.0.0, 127.0.0.1 or ::',
   accepts: (text) => isIP(text) !== 0,
+};
+
+const HOST_NAME: Form = {
+  words: 'DNS names or IP addresses',
+  accepts: isHost,
 };
 
 const HOST_AND_PORT: Form = {
@@ -80,6 +85,11 @@ const serving = {
     '~/.watershed/certs',
     'Folder in which a self-signed certificate is made and kept when no certificate is given.',
     { flag: 'cert-dir' },
+  ),
+  certNames: strings(
+    [],
+    'More DNS names and addresses for the self-signed certificate, beside those of the Kubernetes service and this machine.',
+    { form: HOST_NAME },
   ),
 };
 

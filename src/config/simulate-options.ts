@@ -16,9 +16,14 @@ const simulate = {
     minimum: 0,
     maximum: 500,
   }),
-  leasePeriod: duration('10s', 'How often each node renews its lease.', {
+  podsReplacedPerSecond: integer(
+    1,
+    'Pods replaced per second over the whole cluster; each means about seven events.',
+    { flag: 'pods-replaced-per-second', minimum: 0, maximum: 10_000 },
+  ),
+  leasePeriod: duration('10s', 'How often each node renews its lease; 0s: never.', {
     flag: 'lease-period',
-    minimum: 10,
+    minimum: 0,
     maximum: DAY_MS,
   }),
   bindAddress: string('127.0.0.1', 'IP address to listen on.', { flag: 'bind-address' }),
@@ -27,6 +32,16 @@ const simulate = {
     minimum: 0,
     maximum: 65_535,
   }),
+  seed: integer(1, 'The same seed makes the same cluster.', {
+    flag: 'seed',
+    minimum: 0,
+    maximum: 4_294_967_295,
+  }),
+  certDirectory: path(
+    '~/.watershed/simulator',
+    'Folder in which its self-signed certificate is made and kept.',
+    { flag: 'cert-dir' },
+  ),
   kubeconfig: path(
     'simulated.kubeconfig',
     'Kubeconfig file to write, with an administrator token for the cluster.',

@@ -128,14 +128,20 @@ describe('commands', () => {
   });
 
   test('simulate takes its own flags only', () => {
-    const loaded = loadConfig(['simulate', '--nodes=3', '--lease-period', '1s', '--port=0'], {});
+    const loaded = loadConfig(
+      ['simulate', '--nodes=3', '--lease-period', '1s', '--port=0', '--cert-dir=w/simulator'],
+      {},
+    );
     expect(loaded).toEqual({
       kind: 'run',
       command: 'simulate',
       config: {
         nodes: 3,
         podsPerNode: 10,
+        podsReplacedPerSecond: 1,
         leasePeriodMs: 1_000,
+        seed: 1,
+        certDirectory: 'w/simulator',
         bindAddress: '127.0.0.1',
         port: 0,
         kubeconfig: 'simulated.kubeconfig',
