@@ -36,9 +36,8 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry });
   }
 
-  /** Counts a finished request; call once per request. */
+  /** Puts a finished request into the histogram; counting it is RequestCounters' affair. */
   observeRequest(request: FinishedRequest): void {
-    this.#requests.record(request);
     if (request.durationMs === undefined) return;
     const { verb, source } = this.#requests.labels(request);
     this.#duration.observe({ verb, source }, request.durationMs / MS_PER_SECOND);
