@@ -36,7 +36,8 @@ export interface FrontHttp1Options {
 interface Connection {
   readonly use: ConnectionUse;
   readonly socket: TLSSocket;
-  busy: boolean;
+  /** The answer being given, null between requests. */
+  current: ServerResponse | null;
   /** Upgraded: no longer HTTP. */
   upgraded: boolean;
   readonly waiting: (() => void)[];
@@ -86,7 +87,7 @@ export class FrontHttp1 {
   }
 
   accept(socket: TLSSocket, use: ConnectionUse): void {
-    const connection: Connection = { use, socket, busy: false, upgraded: false, waiting: [] };
+    const connection: Connection = { use, socket, current: null, upgraded: false, waiting: [] };
     this.#connections.set(socket, connection);
     socket.once('close', () => {
       this.#connections.delete(socket);
@@ -99,12 +100,15 @@ export class FrontHttp1 {
   /** Answers from now on say `Connection: close`, and their connections close behind them. */
   announceDrain(): void {
     this.#draining = true;
+    for (const { current } of this.#connections.values()) {
+      if (current !== null && !current.headersSent) current.shouldKeepAlive = false;
+    }
   }
 
   /** Closes connections that are between two requests. */
   startDrain(): void {
     for (const connection of this.#connections.values()) {
-      if (!connection.busy && !connection.upgraded) connection.socket.destroySoon();
+      if (connection.current === null && !connection.upgraded) connection.socket.destroySoon();
     }
   }
 
@@ -117,8 +121,8 @@ export class FrontHttp1 {
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.#connections.get(request.socket);
-    if (connection === undefined) return;
-    if (!connection.busy) {
+    if (connection === undefined || connection.socket.destroyed) return;
+    if (connection.current === null) {
       this.#start(connection, request, response);
     } else if (connection.waiting.length < this.#limits.maxPipelined) {
       connection.waiting.push(() => this.#start(connection, request, response));
@@ -129,7 +133,7 @@ export class FrontHttp1 {
   }
 
   #start(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
-    connection.busy = true;
+    connection.current = response;
     this.#stats.requestsHttp1++;
     this.#stats.openRequestsHttp1++;
     if (this.#draining) response.shouldKeepAlive = false;
@@ -139,7 +143,7 @@ export class FrontHttp1 {
     });
     exchange.onClose(() => {
       this.#stats.openRequestsHttp1--;
-      connection.busy = false;
+      connection.current = null;
       if (this.#draining && !connection.socket.destroyed) connection.socket.destroySoon();
       else connection.waiting.shift()?.();
     });
@@ -168,7 +172,7 @@ export class FrontHttp1 {
         rawHeaders: request.rawHeaders,
         hostRequired: true,
       }) ?? refusedUpgrade(request.rawHeaders, protocol);
-    if (connection === undefined || connection.busy || protocol === undefined) {
+    if (connection === undefined || connection.current !== null || protocol === undefined) {
       this.#reject(socket, refused ?? 'an upgrade must not be pipelined');
     } else if (refused !== undefined) {
       this.#reject(socket, refused);
@@ -193,7 +197,7 @@ export class FrontHttp1 {
   /** A message that does not parse, or one that came too slowly, or a broken socket. */
   #onClientError(error: Error & { code?: string }, socket: Duplex): void {
     const connection = this.#connections.get(socket);
-    const answerable = socket.writable && connection !== undefined && !connection.busy;
+    const answerable = socket.writable && connection?.current === null;
     if (answerable && error.code === 'HPE_HEADER_OVERFLOW') {
       this.#stats.rejected++;
       answerTooLargeAndClose(socket, this.#limits.lingerMs);

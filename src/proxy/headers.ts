@@ -90,11 +90,18 @@ function refusedTarget(target: string): string | undefined {
 function refusedHeaders(head: RequestHead): string | undefined {
   const { rawHeaders, hostRequired, authority } = head;
   let host: string | undefined;
+  let chunked = false;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i].toLowerCase();
     if (name === 'host') {
       if (host !== undefined) return 'more than one Host header';
       host = rawHeaders[i + 1];
+    } else if (name === 'transfer-encoding') {
+      // llhttp finds an unknown coding only behind the head, when the request was handed on already.
+      if (rawHeaders[i + 1].trim().toLowerCase() !== 'chunked' || chunked) {
+        return 'the transfer encoding is not supported';
+      }
+      chunked = true;
     } else if (name === 'connection') {
       for (const nominated of tokens(rawHeaders[i + 1])) {
         if (isIdentityHeader(nominated)) return 'Connection must not name an identity header';

@@ -2,6 +2,7 @@
  * A client port on 127.0.0.1 with a test certificate, and clients for it; everything is closed at
  * the end of each test file by `close`.
  */
+import { existsSync, readdirSync } from 'node:fs';
 import { ProxyServer, type ProxyServerOptions } from '../../src/proxy/server.ts';
 import { TestAuthority, type IssuedCertificate } from '../support/certificates.ts';
 import { openTls, RecordingClient } from '../support/recording-client.ts';
@@ -69,6 +70,14 @@ export class EdgeFixture {
     for (const closer of this.#closers.toReversed()) closer();
     await this.authority.remove();
   }
+}
+
+/** Descriptors of this process; where /proc is missing, what keeps its event loop busy. */
+export function openDescriptors(): number {
+  const directory = '/proc/self/fd';
+  return existsSync(directory)
+    ? readdirSync(directory).length
+    : process.getActiveResourcesInfo().length;
 }
 
 /** Waits until `condition` holds; the test's own timeout is the only limit. */

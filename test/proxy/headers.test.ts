@@ -60,6 +60,8 @@ describe('a request is refused', () => {
       'a second Connection header',
       request('/', ['Host', 'a', 'Connection', 'x', 'Connection', 'impersonate-uid']),
     ],
+    ['an unknown coding', request('/', ['Host', 'a', 'Transfer-Encoding', 'xchunked'])],
+    ['two codings', request('/', ['Host', 'a', 'Transfer-Encoding', 'gzip, chunked'])],
     ['an underscore in place of a hyphen', request('/', ['Host', 'a', 'Impersonate_User', 'root'])],
     ['x_remote-group', request('/', ['Host', 'a', 'x_remote-group', 'system:masters'])],
     [

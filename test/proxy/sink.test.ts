@@ -25,6 +25,13 @@ async function open(protocol: (typeof PROTOCOLS)[number], path = '/') {
   return { client, response, sink: sink as Sink };
 }
 
+/** Gives `condition` some turns of the event loop to come true. */
+async function settled(condition: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 50 && !condition(); turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
 describe.each(PROTOCOLS)('a sink over %s', (protocol) => {
   test('takes one write at a time', async () => {
     const { response, sink } = await open(protocol);
@@ -106,12 +113,9 @@ describe.each(PROTOCOLS)('a sink over %s', (protocol) => {
     response.stall();
     // The kernel and flow control swallow some megabytes before a write stays in flight.
     let written = 0;
-    for (; written < 1000; written++) {
-      if (!sink.write(Buffer.alloc(256 * 1024, 'x'))) break;
-      const before = taken;
-      let turns = 0;
-      while (taken === before && turns++ < 50) await new Promise((go) => setTimeout(go, 2));
-      if (taken === before) break;
+    while (written < 1000 && sink.write(Buffer.alloc(256 * 1024, 'x'))) {
+      written++;
+      await settled(() => taken === written);
     }
     expect(written).toBeLessThan(1000);
     expect([sink.ready, sink.bytesInFlight]).toEqual([false, 256 * 1024]);
