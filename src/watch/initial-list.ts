@@ -1,0 +1,164 @@
+/**
+ * A complete list in pages, for upstreams without streaming lists.
+ *
+ * Each page is read whole, taken apart, and its items added to the load in slices, so that a page never holds the event
+ * loop for long. All pages must be of one revision: a token that expired, or a server that goes on at another revision,
+ * starts the list over, with larger pages so that it ends sooner.
+ */
+
+import { parseRevisionBytes } from '../k8s/revision.ts';
+import type { Resource } from '../k8s/resource.ts';
+import type { JsonScanner } from '../k8s/scan-json.ts';
+import { JsonListScanner } from '../k8s/scan-list-json.ts';
+import { retryAfterMs } from './backoff.ts';
+import type { IngestCounters } from './ingest-counters.ts';
+import type { LaneLoad } from './lane-writer.ts';
+import { ACCEPT_JSON, listPath } from './paths.ts';
+import { BodyError, readBody, statusReason } from './read-body.ts';
+import {
+  type CallBounds,
+  headerOf,
+  openWithin,
+  reasonOf,
+  type UpstreamReader,
+} from './upstream-reader.ts';
+
+/** What client-go's pager and kube-apiserver's own clients ask for. */
+export const PAGE_ITEMS = 500;
+const MAX_PAGE_ITEMS = 10_000;
+
+/** How often a list is started over before it counts as failed. */
+const MAX_RESTARTS = 4;
+
+/** Items added between two turns of the event loop: about a millisecond of pods. */
+const SLICE_ITEMS = 64;
+
+export type ListOutcome =
+  | { readonly kind: 'complete'; readonly revision: number }
+  | {
+      readonly kind: 'refused';
+      readonly status: number;
+      readonly retryAfterMs: number;
+      readonly reason: string;
+    }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+export interface PagedListOptions extends CallBounds {
+  readonly resource: Resource;
+  readonly reader: UpstreamReader;
+  readonly scan: JsonScanner;
+  readonly counters: IngestCounters;
+  /** A page body larger than this fails the list. */
+  readonly maxPageBytes: number;
+  /** No bytes of a page for this long fail the list. */
+  readonly silenceMs: number;
+  /** Starts a load; the one before, if any, has been abandoned. */
+  readonly beginLoad: () => LaneLoad;
+}
+
+/** Fills a load with the most recent state. The load is finished or abandoned when this returns. */
+export async function pagedList(options: PagedListOptions): Promise<ListOutcome> {
+  let pageItems = PAGE_ITEMS;
+  for (let restart = 0; restart <= MAX_RESTARTS; restart++) {
+    const load = options.beginLoad();
+    let complete = false;
+    try {
+      const outcome = await allPages(options, load, pageItems);
+      if (outcome.kind === 'complete') {
+        complete = true;
+        options.counters.lists++;
+        load.finish(outcome.revision);
+      }
+      if (outcome.kind !== 'restart') return outcome;
+    } finally {
+      if (!complete) load.abandon();
+    }
+    pageItems = Math.min(pageItems * 4, MAX_PAGE_ITEMS);
+  }
+  return { kind: 'failed', reason: 'the list expired faster than it could be read' };
+}
+
+async function allPages(
+  options: PagedListOptions,
+  load: LaneLoad,
+  pageItems: number,
+): Promise<ListOutcome | { readonly kind: 'restart' }> {
+  let continueToken = '';
+  let revision = -1;
+  for (;;) {
+    const page = await fetchPage(options, listPath(options.resource, pageItems, continueToken));
+    if (page.kind === 'refused') {
+      return page.status === 410 && continueToken !== '' ? { kind: 'restart' } : page;
+    }
+    if (page.kind === 'failed') return page;
+    const list = new JsonListScanner();
+    const places: number[] = [];
+    const { bytes } = page;
+    if (!list.scan(bytes, 0, bytes.length, (start, end) => places.push(start, end))) {
+      options.counters.garbage++;
+      return { kind: 'failed', reason: `list body: ${list.problem}` };
+    }
+    const pageRevision = parseRevisionBytes(bytes, list.revisionStart, list.revisionEnd);
+    if (pageRevision <= 0) return { kind: 'failed', reason: 'list without a usable revision' };
+    if (revision !== -1 && revision !== pageRevision) return { kind: 'restart' };
+    revision = pageRevision;
+    const problem = await addItems(options, load, bytes, places);
+    if (problem !== '') return { kind: 'failed', reason: problem };
+    if (list.continueToken === '') return { kind: 'complete', revision };
+    if (list.continueToken === continueToken) {
+      return { kind: 'failed', reason: 'the list does not go on' };
+    }
+    continueToken = list.continueToken;
+  }
+}
+
+async function addItems(
+  options: PagedListOptions,
+  load: LaneLoad,
+  bytes: Uint8Array,
+  places: readonly number[],
+): Promise<string> {
+  const { scan, counters } = options;
+  for (let k = 0; k < places.length; k += 2) {
+    const usable =
+      scan.scanObject(bytes, places[k], places[k + 1]) &&
+      scan.nameStart !== scan.nameEnd &&
+      parseRevisionBytes(bytes, scan.revisionStart, scan.revisionEnd) > 0;
+    if (!usable) {
+      counters.garbage++;
+      return `list item ${k / 2}: ${scan.problem || 'no name or no usable resourceVersion'}`;
+    }
+    load.add(bytes, scan);
+    counters.listed++;
+    if ((k / 2) % SLICE_ITEMS === SLICE_ITEMS - 1) {
+      await options.clock.turn();
+      if (options.controller.signal.aborted) return 'no longer wanted';
+    }
+  }
+  return '';
+}
+
+type Page =
+  { readonly kind: 'page'; readonly bytes: Buffer } | Exclude<ListOutcome, { kind: 'complete' }>;
+
+async function fetchPage(options: PagedListOptions, path: string): Promise<Page> {
+  const { reader, maxPageBytes: maxBytes, clock, silenceMs } = options;
+  try {
+    const response = await openWithin(reader, path, { headers: { accept: ACCEPT_JSON } }, options);
+    const limits = { clock, silenceMs, maxBytes };
+    if (response.status !== 200) {
+      return {
+        kind: 'refused',
+        status: response.status,
+        retryAfterMs: retryAfterMs(headerOf(response, 'retry-after')),
+        reason: await statusReason(response, limits),
+      };
+    }
+    const bytes = await readBody(response.body, limits);
+    options.counters.bytes += bytes.length;
+    return { kind: 'page', bytes };
+  } catch (error) {
+    if (error instanceof BodyError) return { kind: 'failed', reason: error.message };
+    return { kind: 'failed', reason: reasonOf(error) };
+  }
+}
