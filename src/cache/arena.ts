@@ -57,6 +57,14 @@ export class Arena {
   #open: Slab;
   #openNumber: number;
   slabCount = 0;
+  /** Bytes of all slabs. */
+  allocatedBytes = 0;
+  /** Bytes of slabs that hold live objects or are open; the others only wait for the window. */
+  occupiedBytes = 0;
+  /** Bytes of live entries. */
+  liveBytes = 0;
+  /** Slabs opened so far. */
+  opened = 0;
 
   constructor(pool: SlabPool, fieldCount: number) {
     this.#pool = pool;
@@ -170,11 +178,20 @@ export class Arena {
   // ---- who still needs what -------------------------------------------------------------------------------------
 
   addLive(place: Place): void {
-    this.slabOf(place).liveBytes += this.entryBytes(place);
+    const slab = this.slabOf(place);
+    const bytes = this.entryBytes(place);
+    if (slab.liveBytes === 0 && slab !== this.#open) this.occupiedBytes += slab.capacityBytes;
+    slab.liveBytes += bytes;
+    this.liveBytes += bytes;
   }
 
   dropLive(place: Place): void {
-    this.slabOf(place).liveBytes -= this.entryBytes(place);
+    const slab = this.slabOf(place);
+    const bytes = this.entryBytes(place);
+    slab.liveBytes -= bytes;
+    this.liveBytes -= bytes;
+    if (slab.liveBytes > 0 || slab === this.#open) return;
+    this.occupiedBytes -= slab.capacityBytes;
     this.#release(place >>> OFFSET_BITS);
   }
 
@@ -187,13 +204,16 @@ export class Arena {
     this.#release(place >>> OFFSET_BITS);
   }
 
-  /** Number of a closed slab that holds only live objects, and less than `share` of it; -1 when there is none. */
+  /**
+   * Number of the closed slab with the smallest live share below `share`, or -1. Records of the window may point into it:
+   * they keep the slab until they leave, but not its live objects from being moved.
+   */
   sparseSlab(share: number): number {
     let best = -1;
     let bestShare = share;
     for (let n = 0; n < this.#slabs.length; n++) {
       const slab = this.#slabs[n];
-      if (slab === undefined || n === this.#openNumber || slab.windowReferences > 0) continue;
+      if (slab === undefined || slab.liveBytes === 0 || n === this.#openNumber) continue;
       const live = slab.liveBytes / slab.capacityBytes;
       if (live < bestShare) {
         best = n;
@@ -216,14 +236,9 @@ export class Arena {
     return ((number << OFFSET_BITS) | (next >> 3)) >>> 0;
   }
 
-  holds(slabNumber: number): boolean {
-    return this.#slabs[slabNumber] !== undefined;
-  }
-
-  get allocatedBytes(): number {
-    let sum = 0;
-    for (const slab of this.#slabs) if (slab !== undefined) sum += slab.capacityBytes;
-    return sum;
+  holdsLive(slabNumber: number): boolean {
+    const slab = this.#slabs[slabNumber];
+    return slab !== undefined && slab.liveBytes > 0;
   }
 
   /** Gives every slab back. The arena must not be used afterwards. */
@@ -231,6 +246,9 @@ export class Arena {
     for (const slab of this.#slabs) if (slab !== undefined) this.#pool.give(slab);
     this.#slabs.length = 0;
     this.slabCount = 0;
+    this.allocatedBytes = 0;
+    this.occupiedBytes = 0;
+    this.liveBytes = 0;
   }
 
   #writeHeader(slab: Slab, w: number, scan: ScannedObject, shift: number): void {
@@ -254,9 +272,11 @@ export class Arena {
   #reserve(size: number): Place {
     if (!this.#open.fits(size)) {
       const full = this.#openNumber;
+      const closed = this.#open;
       const slab = this.#pool.take(size);
       this.#openNumber = this.#number(slab);
       this.#open = slab;
+      if (closed.liveBytes === 0) this.occupiedBytes -= closed.capacityBytes;
       this.#release(full);
     }
     const place = ((this.#openNumber << OFFSET_BITS) | (this.#open.used >> 3)) >>> 0;
@@ -272,6 +292,9 @@ export class Arena {
     }
     this.#slabs[number] = slab;
     this.slabCount++;
+    this.opened++;
+    this.allocatedBytes += slab.capacityBytes;
+    this.occupiedBytes += slab.capacityBytes;
     return number;
   }
 
@@ -281,6 +304,7 @@ export class Arena {
     this.#slabs[number] = undefined;
     this.#freeNumbers.push(number);
     this.slabCount--;
+    this.allocatedBytes -= slab.capacityBytes;
     this.#pool.give(slab);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * A list going into a lane. The first one fills it. A later one (upstream forgot our revision) is compared with what the
- * lane holds: objects at the same revision stay as they are, the difference is applied.
+ * lane holds: objects that are the same stay where they are, the difference is applied.
  *
  * What happened between the two lists is unknown, so by default the relist starts a new window and every open watch ends
  * with 410 (design P3). With `bridge` the difference is shown as events instead: deletions first, under the last revision
@@ -29,6 +29,8 @@ export class LaneLoad {
   readonly #listed = new Set<number>();
   /** Entries of the new list that the lane does not have yet. */
   readonly #changed: Place[] = [];
+  /** The list shows a past that the lane was not told: upstream was restored from a backup, or upgraded. */
+  #diverged = false;
 
   constructor(lane: Lane, bridge: boolean, done: () => void) {
     this.#lane = lane;
@@ -51,8 +53,9 @@ export class LaneLoad {
     const slot = lane.index.findKey(this.#key.bytes, 0, this.#key.length);
     if (slot >= 0 && lane.index.isLive(slot)) {
       this.#listed.add(slot);
-      if (lane.arena.revision(lane.index.placeOf(slot)) === revision) return;
+      if (this.#holds(lane.index.placeOf(slot), bytes, scan, prefix)) return;
     }
+    if (revision <= lane.headRevision) this.#diverged = true;
     const place = lane.arena.write(bytes, scan, prefix, this.#key, revision);
     lane.arena.pin(place);
     this.#changed.push(place);
@@ -68,16 +71,16 @@ export class LaneLoad {
     }
     const vanished = this.#vanished();
     const applyAt = lane.headRevision;
-    // Nothing was missed. Not so for a lane whose first load broke off: its revision is 0.
-    if (revision === applyAt && vanished.length === 0 && this.#changed.length === 0) return;
-    const bridge = this.#bridge && lane.loaded && revision > applyAt;
+    // Nothing was missed: watches go on.
+    if (lane.loaded && revision === applyAt && vanished.length + this.#changed.length === 0) return;
+    const bridge = this.#bridge && lane.loaded && revision > applyAt && !this.#diverged;
     if (bridge && vanished.length > 0) lane.bridgeFrom(applyAt);
     for (const place of vanished) {
       lane.applyEntry(DELETED, bridge ? this.#withRevision(place, applyAt) : place, applyAt);
     }
     this.#changed.sort((a, b) => lane.arena.revision(a) - lane.arena.revision(b));
     for (const place of this.#changed) {
-      const own = bridge ? Math.max(lane.arena.revision(place), lane.headRevision) : applyAt;
+      const own = bridge ? lane.arena.revision(place) : applyAt;
       lane.applyEntry(ADDED, place, own);
       lane.arena.unpin(place);
     }
@@ -90,6 +93,19 @@ export class LaneLoad {
     this.#done();
     for (const place of this.#changed) this.#lane.arena.unpin(place);
     this.#changed.length = 0;
+  }
+
+  /** Bytes are compared, not revisions: after a restore from a backup upstream uses the same numbers again. */
+  #holds(place: Place, bytes: Uint8Array, scan: ScannedEvent, prefix: Uint8Array): boolean {
+    const { arena } = this.#lane;
+    const length = scan.objectEnd - scan.objectStart;
+    if (arena.objectLength(place) !== length + prefix.length) return false;
+    const own = arena.slabOf(place).bytes;
+    const start = arena.objectStart(place) + prefix.length + OPEN_BRACE_BYTES;
+    const end = arena.objectStart(place) + arena.objectLength(place);
+    return (
+      own.compare(bytes, scan.objectStart + OPEN_BRACE_BYTES, scan.objectEnd, start, end) === 0
+    );
   }
 
   #vanished(): Place[] {

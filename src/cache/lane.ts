@@ -21,7 +21,7 @@ import { LaneCounters } from './lane-counters.ts';
 import { LaneLoad } from './lane-load.ts';
 import type { ScannedEvent } from './lane-load.ts';
 import type { NewRecord } from './log.ts';
-import { ADDED, BOOKMARK, DELETED, Log, MODIFIED } from './log.ts';
+import { ADDED, BOOKMARK, DELETED, Log, MODIFIED, MOVE } from './log.ts';
 import { ObjectIndex } from './object-index.ts';
 import type { WindowLimits } from './retention.ts';
 import { Retention } from './retention.ts';
@@ -151,6 +151,9 @@ export class Lane {
     this.#trim();
     this.#key.set(bytes, scan);
     this.#apply(type, bytes, scan, revision);
+    if (this.retention.cleanDue) {
+      this.retention.keepDense(this.#commitRecord, this.#newRecord(MOVE, revision));
+    }
   }
 
   /** Upstream proved that everything up to `revision` was sent. */
@@ -322,7 +325,7 @@ export class Lane {
   sweep(): void {
     if (this.#state.kind === 'closed' || this.#load !== undefined) return;
     this.#trim();
-    this.retention.clean(this.#commitRecord, this.#newRecord(BOOKMARK, this.log.headRevision));
+    this.retention.clean(this.#commitRecord, this.#newRecord(MOVE, this.log.headRevision));
     for (const group of this.groups.values()) {
       group.trim(this.log.floor);
       if (group.cursors.length === 0) this.#dropGroup(group);

@@ -16,6 +16,10 @@ export interface SlotOrder {
 const BLOCK_SLOTS = 512;
 /** A full last block is left this full when keys arrive in order, so that later inserts find room. */
 const APPEND_KEEP = 480;
+/** A block this short joins a neighbour, so that what churn leaves behind does not cost 2 KiB a key. */
+const MERGE_BELOW = 128;
+/** Joined blocks keep room, or the next insert would split them again. */
+const MERGED_MOST = 384;
 
 export interface Block {
   readonly slots: Int32Array;
@@ -74,7 +78,7 @@ export class Order {
     block.length--;
     this.length--;
     this.version++;
-    if (block.length === 0 && this.blocks.length > 1) this.blocks.splice(at.block, 1);
+    if (block.length < MERGE_BELOW) this.#merge(at.block);
   }
 
   /** A slot of this key became live (+1) or a tombstone (-1). */
@@ -127,6 +131,19 @@ export class Order {
     let sum = 0;
     for (let i = from; i < Math.min(to, length); i++) if (this.#owner.isLive(slots[i])) sum++;
     return sum;
+  }
+
+  /** Joins a short block with the shorter of its neighbours, if both fit one block with room to spare. */
+  #merge(number: number): void {
+    const length = (n: number): number => this.blocks[n]?.length ?? BLOCK_SLOTS;
+    const left = length(number - 1) <= length(number + 1) ? number - 1 : number;
+    if (length(left) + length(left + 1) > MERGED_MOST) return;
+    const into = this.blocks[left];
+    const from = this.blocks[left + 1];
+    into.slots.set(from.slots.subarray(0, from.length), into.length);
+    into.length += from.length;
+    into.live += from.live;
+    this.blocks.splice(left + 1, 1);
   }
 
   /** Makes room in a full block; `index` is where the new key belongs. Returns the new right-hand block. */

@@ -178,7 +178,7 @@ export class SlotWalk implements ObjectWalk {
   }
 
   unread(): void {
-    this.#index--;
+    if (this.place !== NO_PLACE) this.#index--;
     this.place = NO_PLACE;
   }
 }
