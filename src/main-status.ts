@@ -9,14 +9,14 @@ import type { RuntimeMeter } from './observe/runtime.ts';
 import type { LaneStatus, Phase, ProxyStatus, UpstreamStatus } from './observe/status.ts';
 import type { ServerStats } from './proxy/limits.ts';
 import type { WatchCounters } from './proxy/watch-stream.ts';
-import type { LaneFeed } from './watch/supervisor.ts';
+import type { Feed } from './main-feeds.ts';
 
 export interface StatusParts {
   readonly version: string;
   readonly startedAt: number;
   readonly phase: () => Phase;
   readonly lanes: Lanes;
-  readonly feedOf: (lane: Lane) => LaneFeed | undefined;
+  readonly feedOf: (lane: Lane) => Feed | undefined;
   readonly requests: RequestCounters;
   readonly watches: WatchCounters;
   readonly server: ServerStats;
@@ -49,9 +49,9 @@ export function readStatus(parts: StatusParts): ProxyStatus {
   };
 }
 
-function laneStatus(entry: LaneEntry, feed: LaneFeed | undefined): LaneStatus {
+function laneStatus(entry: LaneEntry, feed: Feed | undefined): LaneStatus {
   const { lane } = entry;
-  const { counters, log, retention } = lane;
+  const { counters, retention } = lane;
   const { group, version, plural } = lane.resource;
   const { state } = lane;
   return {
@@ -74,13 +74,13 @@ function laneStatus(entry: LaneEntry, feed: LaneFeed | undefined): LaneStatus {
     slabs: lane.arena.slabCount,
     slabBytes: lane.arena.allocatedBytes,
     received: {
-      added: feed?.counters.added ?? 0,
-      modified: feed?.counters.modified ?? 0,
-      deleted: feed?.counters.deleted ?? 0,
-      bookmark: feed?.counters.bookmarks ?? 0,
+      added: feed?.reflector.counters.added ?? 0,
+      modified: feed?.reflector.counters.modified ?? 0,
+      deleted: feed?.reflector.counters.deleted ?? 0,
+      bookmark: feed?.reflector.counters.bookmarks ?? 0,
     },
-    initializations: feed?.counters.lists ?? 0,
-    initializationMs: feed?.initializationMs ?? 0,
+    initializations: feed?.reflector.counters.lists ?? 0,
+    initializationMs: 0,
     watches: entry.watches,
     filterGroups: lane.groups.size,
     filterEvaluations: lane.filterEvaluations,
@@ -90,6 +90,6 @@ function laneStatus(entry: LaneEntry, feed: LaneFeed | undefined): LaneStatus {
     lists: counters.lists,
     listObjectsRead: counters.listObjectsRead,
     listObjectsSent: counters.listObjectsSent,
-    freshness: feed?.freshnessCounts ?? { proven: 0, unproven: 0, waitedMs: 0 },
+    freshness: feed?.freshnessCounts() ?? { proven: 0, unproven: 0, waitedMs: 0 },
   };
 }

@@ -6,13 +6,14 @@ import type { LaneSubject } from './cache/lanes.ts';
 import type { Config } from './config/config.ts';
 import { resourceId } from './k8s/resource.ts';
 import { selectableFields } from './k8s/selectable-fields.ts';
-import type { Discovered, Discovery } from './upstream/discovery.ts';
+import type { DiscoveredResource } from './upstream/cacheable.ts';
+import type { Discovery } from './upstream/discovery.ts';
 
 export class Subjects {
   readonly #discovery: Discovery;
   readonly #allow: ReadonlySet<string>;
   readonly #deny: ReadonlySet<string>;
-  readonly #known = new WeakMap<Discovered, LaneSubject>();
+  readonly #known = new WeakMap<DiscoveredResource, LaneSubject>();
 
   constructor(discovery: Discovery, resources: Config['resources']) {
     this.#discovery = discovery;
@@ -39,14 +40,14 @@ export class Subjects {
     return this.lookup(parts.pop() ?? '', version, plural);
   }
 
-  #permits(found: Discovered): boolean {
+  #permits(found: DiscoveredResource): boolean {
     const id = resourceId(found.resource);
     return !this.#deny.has(id) && (this.#allow.size === 0 || this.#allow.has(id));
   }
 }
 
-function subjectOf(found: Discovered): LaneSubject {
+function subjectOf(found: DiscoveredResource): LaneSubject {
   const { resource, custom } = found;
-  const jsonPaths = custom ? (found.selectableFields ?? []) : undefined;
+  const jsonPaths = custom ? (found.selectableFields) : undefined;
   return { resource, custom, fields: selectableFields(resource, jsonPaths) };
 }

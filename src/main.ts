@@ -10,6 +10,7 @@ import type { Config } from './config/config.ts';
 import { splitHostAndPort } from './config/host-and-port.ts';
 import { programVersion } from './config/version.ts';
 import { resourceId } from './k8s/resource.ts';
+import { Feeds } from './main-feeds.ts';
 import { Serving } from './main-serving.ts';
 import { readStatus } from './main-status.ts';
 import { Subjects } from './main-subjects.ts';
@@ -24,7 +25,6 @@ import { selfSignedFiles, ServingCertificate } from './proxy/tls.ts';
 import { Discovery } from './upstream/discovery.ts';
 import { loadClusterConfig } from './upstream/kubeconfig.ts';
 import { Upstream } from './upstream/upstream.ts';
-import { Supervisor } from './watch/supervisor.ts';
 
 export interface Running {
   /** `https://127.0.0.1:8443` */
@@ -56,15 +56,13 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
     callHeadersTimeoutMs: config.upstream.requestTimeoutMs,
     userAgent: `watershed/${programVersion()}`,
   });
-  const discovery = new Discovery(upstream, { secrets: config.resources.secrets });
-  const supervisor = new Supervisor(upstream, {
-    maxFrameBytes: config.scanner.maxFrameBytes,
-    waitForEventsMs: config.freshness.waitForEventsMs,
-    validateMaxObjects: config.freshness.validateMaxObjects,
+  const discovery = new Discovery(upstream, {
+    policy: { secrets: config.resources.secrets },
   });
-  const lanes = createLanes(config, (lane) => supervisor.start(lane.resource, lane));
+  const feeds = new Feeds(upstream, config, logger);
+  const lanes: Lanes = createLanes(config, (lane) => feeds.start(lane, (reason) => lanes.close(lane.id, reason)));
   const subjects = new Subjects(discovery, config.resources);
-  discovery.onChange((change) => lanes.close(resourceId(change.resource), change.reason));
+  discovery.onChange(({ kind, resource }) => lanes.close(resourceId(resource), `resource ${kind}`));
 
   const serving = new Serving(config, logger, { upstream, lanes, subjects });
   lanes.onOpen = (lane): void => serving.flush.attach(lane);
@@ -90,13 +88,13 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
       startedAt,
       phase: () => phase,
       lanes,
-      feedOf: (lane) => supervisor.feedOf(lane),
+      feedOf: (lane) => feeds.of(lane),
       requests: serving.requests,
       watches: serving.watchCounters,
       server: server.stats,
       runtime,
       upstream: () => upstreamStatus(upstream, discovery),
-      discoveredResources: () => discovery.size,
+      discoveredResources: () => discovery.resources().size,
       authorization: () => serving.authorizationStatus(),
     });
   const admin = await listenAdmin(config, logger, serving, status);
@@ -116,7 +114,7 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
       await server.drain(config.shutdown.graceMs, serving.watches);
       clearInterval(sweeper);
       lanes.closeAll('shutdown');
-      discovery.stop();
+      discovery.close();
       serving.stop();
       runtime.close();
       certificate.close();
@@ -180,6 +178,16 @@ function pin(id: string, subjects: Subjects, lanes: Lanes, logger: Logger): void
   const subject = subjects.byId(id);
   if (subject === undefined) logger.warn({ resource: id }, 'Pinned resource is not known upstream');
   else lanes.open(subject, true);
+}
+
+function upstreamStatus(upstream: Upstream, discovery: Discovery): UpstreamStatus {
+  return {
+    url: `${upstream.authority}${upstream.basePath}`,
+    connected: discovery.lastError === '',
+    reached: discovery.ready,
+    lastError: discovery.lastError,
+    requests: [],
+  };
 }
 
 function bracketed(host: string): string {

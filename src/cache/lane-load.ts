@@ -42,6 +42,7 @@ export class LaneLoad {
   /** Takes one object, in watch form or as a list item without kind and apiVersion. */
   add(bytes: Uint8Array, scan: ScannedEvent): void {
     const lane = this.#lane;
+    if (lane.state.kind === 'closed') return;
     const prefix = this.#missingPrefix(bytes, scan);
     if (!this.#relist) {
       lane.loadInitial(bytes, scan, prefix);
@@ -65,6 +66,7 @@ export class LaneLoad {
   finish(revision: number): void {
     const lane = this.#lane;
     this.#done();
+    if (lane.state.kind === 'closed') return;
     if (!this.#relist) {
       lane.resetWindow(revision);
       return;
@@ -91,6 +93,7 @@ export class LaneLoad {
   /** The list broke off: the lane stays as it was. */
   abandon(): void {
     this.#done();
+    if (this.#lane.state.kind === 'closed') return;
     for (const place of this.#changed) this.#lane.arena.unpin(place);
     this.#changed.length = 0;
   }

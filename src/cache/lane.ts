@@ -141,7 +141,7 @@ export class Lane {
    * from a second stream and is dropped. Throws RangeError for a revision beyond 2^53 - 1.
    */
   append(type: number, bytes: Uint8Array, scan: ScannedEvent): void {
-    if (this.#load !== undefined) return;
+    if (this.#load !== undefined || this.#state.kind === 'closed') return;
     const revision = parseRevisionBytes(bytes, scan.revisionStart, scan.revisionEnd);
     if (revision < 0) throw new RangeError('resourceVersion is not a decimal below 2^53');
     if (revision <= this.log.headRevision) {
@@ -158,7 +158,8 @@ export class Lane {
 
   /** Upstream proved that everything up to `revision` was sent. */
   progress(revision: number): void {
-    if (this.#load !== undefined || revision <= this.log.headRevision) return;
+    if (this.#load !== undefined || this.#state.kind === 'closed') return;
+    if (revision <= this.log.headRevision) return;
     this.#trim();
     const record = this.#newRecord(BOOKMARK, revision);
     this.#commit(record);
@@ -191,7 +192,9 @@ export class Lane {
     return this.arena.revision(this.index.placeOf(slot)) === revision;
   }
 
+  /** A closed lane stays closed: what is still on its way to it is ignored. */
   setState(state: LaneState): void {
+    if (this.#state.kind === 'closed') return;
     this.#state = state;
     this.onStateChange?.(state);
   }
@@ -378,7 +381,8 @@ export class Lane {
 
   endCursors(reason: EndReason): void {
     for (const group of this.groups.values()) {
-      for (const cursor of [...group.cursors]) cursor.reader?.expire(reason);
+      // Backwards: a cursor that leaves is replaced by the last one.
+      for (let i = group.cursors.length - 1; i >= 0; i--) group.cursors[i]?.reader?.expire(reason);
     }
   }
 

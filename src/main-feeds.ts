@@ -1,0 +1,79 @@
+/** What fills the lanes: a reflector and its freshness proofs for each, kept for as long as the lane is open. */
+import type { Lane } from './cache/lane.ts';
+import type { LaneSource } from './cache/lanes.ts';
+import type { Config } from './config/config.ts';
+import type { Logger } from './observe/log.ts';
+import type { FreshnessCounts } from './observe/status.ts';
+import type { Upstream } from './upstream/upstream.ts';
+import { Freshness } from './watch/freshness.ts';
+import { Reflector } from './watch/reflector.ts';
+
+export interface Feed extends LaneSource {
+  readonly reflector: Reflector;
+  readonly freshness: Freshness;
+  freshnessCounts(): FreshnessCounts;
+}
+
+export class Feeds {
+  readonly #upstream: Upstream;
+  readonly #config: Config;
+  readonly #logger: Logger;
+  readonly #feeds = new Map<Lane, Feed>();
+
+  constructor(upstream: Upstream, config: Config, logger: Logger) {
+    this.#upstream = upstream;
+    this.#config = config;
+    this.#logger = logger;
+  }
+
+  of(lane: Lane): Feed | undefined {
+    return this.#feeds.get(lane);
+  }
+
+  /** Begins to fill a lane; `close` is called when the lane itself failed and can be filled no longer. */
+  start(lane: Lane, close: (reason: string) => void): LaneSource {
+    const { resource } = lane;
+    const { maxFrameBytes } = this.#config.scanner;
+    const logger = this.#logger.child({ resource: lane.id });
+    const reflector: Reflector = new Reflector({
+      resource,
+      writer: lane,
+      reader: this.#upstream,
+      limits: { maxFrameBytes },
+      onProgress: () => freshness.advanced(),
+      onFault: (err) => {
+        logger.error({ err }, 'Failed to keep a lane, its requests are passed through');
+        close('the lane failed');
+      },
+    });
+    const freshness: Freshness = new Freshness({
+      resource,
+      writer: lane,
+      reader: this.#upstream,
+      lane: reflector,
+      limits: {
+        maxFrameBytes,
+        patienceMs: this.#config.freshness.waitForEventsMs,
+        validateMaxObjects: this.#config.freshness.validateMaxObjects,
+      },
+    });
+    const feed = {
+      reflector,
+      freshness,
+      freshnessCounts: (): FreshnessCounts => countsOf(freshness),
+      stop: (): void => {
+        this.#feeds.delete(lane);
+        freshness.close('the lane was closed');
+        void reflector.stop('the lane was closed');
+      },
+    };
+    this.#feeds.set(lane, feed);
+    reflector.start();
+    return feed;
+  }
+}
+
+function countsOf({ counters }: Freshness): FreshnessCounts {
+  const { atOnce, byEvents, byList, byDelta, unproven } = counters;
+  return { proven: atOnce + byEvents + byList + byDelta, unproven, waitedMs: 0 };
+}
