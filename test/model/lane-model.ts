@@ -2,7 +2,6 @@
  * Drives a real lane and the naive one with the same operations and compares every read between them.
  */
 import { expect } from 'vitest';
-import { Filter, NAME_FIELD } from '../../src/cache/filter.ts';
 import type { Cursor } from '../../src/cache/filter-group.ts';
 import {
   SEND_ADDED,
@@ -13,80 +12,13 @@ import {
 import { ADDED, DELETED, MODIFIED, MOVE } from '../../src/cache/log.ts';
 import { ObjectIndex } from '../../src/cache/object-index.ts';
 import type { ObjectWalk } from '../../src/cache/snapshot.ts';
-import { LabelMatcher } from '../../src/k8s/label-matcher.ts';
-import { parseLabelSelector } from '../../src/k8s/label-selector.ts';
-import type { PodSpec } from '../cache/support.ts';
 import { FIELDS, itemText, podText, TestLane } from '../cache/support.ts';
+import { FILTERS } from './filters.ts';
 import { compareAccounting, compareIndexes } from './recount.ts';
 import type { NaiveFilter, NaiveObject, NaiveSend, NaiveState } from './naive-lane.ts';
-import { NaiveLane, sortedKeys } from './naive-lane.ts';
-
-/** Keys whose order differs between "by namespace, then name" and bytes: `-` and `.` sort before `/`. */
-export const KEYS = [
-  ['a', 'x'],
-  ['a', 'x-1'],
-  ['a', 'x.1'],
-  ['a', 'y'],
-  ['a-b', 'x'],
-  ['a-b', 'x-1'],
-  ['a-b', 'z'],
-  ['b', 'a'],
-  ['b', 'x'],
-  ['a0', 'x'],
-] as const;
-const NAMESPACES = ['a', 'a-b', 'a0', 'b', 'none'];
-const LABELS = [undefined, { app: 'x' }, { app: 'y', tier: 'web' }, {}];
-const NODES = [undefined, 'n1', 'n2', ''];
-const HOST_NETWORK = [undefined, true, false];
-
-/** The part of an operation that makes an object. */
-export interface ObjectChoice {
-  readonly key: number;
-  readonly labels: number;
-  readonly node: number;
-  readonly hostNetwork: number;
-  readonly bytes: number;
-}
-
-export type Operation =
-  | ({ readonly kind: 'put'; readonly gap: number } & ObjectChoice)
-  | ({ readonly kind: 'remove'; readonly gap: number } & ObjectChoice)
-  | ({ readonly kind: 'duplicate'; readonly back: number } & ObjectChoice)
-  | ({ readonly kind: 'fill'; readonly times: number } & ObjectChoice)
-  | { readonly kind: 'bookmark'; readonly gap: number }
-  | { readonly kind: 'wait'; readonly ms: number }
-  | { readonly kind: 'sweep' }
-  | {
-      readonly kind: 'relist';
-      readonly drop: readonly number[];
-      readonly change: readonly ObjectChoice[];
-      readonly items: boolean;
-      readonly gap: number;
-      readonly outcome: 'finish' | 'abandon';
-    }
-  | { readonly kind: 'restore'; readonly change: readonly ObjectChoice[] }
-  | { readonly kind: 'join'; readonly filter: number; readonly back: number }
-  | { readonly kind: 'read'; readonly cursor: number; readonly count: number }
-  | { readonly kind: 'leave'; readonly cursor: number }
-  | {
-      readonly kind: 'walk';
-      readonly back: number;
-      readonly steps: number;
-      readonly filter: number;
-      readonly from: boolean;
-      readonly unread: boolean;
-    }
-  | { readonly kind: 'compare' };
-
-export interface ModelOptions {
-  readonly bridge: boolean;
-  readonly durationMs: number;
-  readonly maxBytes: number;
-  readonly minEvents: number;
-  readonly maxRecords: number;
-  /** Objects of the initial list. */
-  readonly initial: readonly ObjectChoice[];
-}
+import { NaiveLane, rangeOf, sameObjects, sortedKeys } from './naive-lane.ts';
+import type { ModelOptions, ObjectChoice, Operation } from './operations.ts';
+import { KEYS, NAMESPACES, objectOf } from './operations.ts';
 
 interface OpenCursor {
   readonly cursor: Cursor;
@@ -110,74 +42,6 @@ const SEND_NAMES: Record<number, NaiveSend['send']> = {
   [SEND_DELETED]: 'deleted',
   [SEND_LEFT]: 'left',
 };
-
-interface FilterPair {
-  readonly real: Filter;
-  readonly naive: NaiveFilter;
-}
-
-function filterPair(
-  name: string,
-  options: Partial<ConstructorParameters<typeof Filter>[0]> & { readonly selector?: string },
-  naive: Partial<NaiveFilter>,
-): FilterPair {
-  const selector =
-    options.selector === undefined ? undefined : parseLabelSelector(options.selector);
-  return {
-    real: new Filter({
-      namespace: '',
-      name: '',
-      labels: selector === undefined ? undefined : new LabelMatcher(selector),
-      terms: [],
-      identity: name,
-      ...options,
-    }),
-    naive: { name, inScope: () => true, selects: () => true, ...naive },
-  };
-}
-
-function term(
-  field: number,
-  value: string,
-  negated = false,
-): ConstructorParameters<typeof Filter>[0]['terms'] {
-  const missing = Buffer.from(field < 0 ? '' : FIELDS[field].missing);
-  return [{ field, value: Buffer.from(value), negated, missing }];
-}
-
-const isHost = ({ spec }: NaiveObject): boolean => spec.hostNetwork === true;
-
-export const FILTERS: readonly FilterPair[] = [
-  filterPair('all', {}, {}),
-  filterPair('namespace a', { namespace: 'a' }, { inScope: (o) => o.spec.namespace === 'a' }),
-  filterPair('namespace a-b', { namespace: 'a-b' }, { inScope: (o) => o.spec.namespace === 'a-b' }),
-  filterPair('name x', { name: 'x' }, { inScope: (o) => o.spec.name === 'x' }),
-  filterPair('a/x', { namespace: 'a', name: 'x' }, { inScope: (o) => o.key === 'a/x' }),
-  filterPair('app=x', { selector: 'app=x' }, { selects: (o) => o.spec.labels?.app === 'x' }),
-  filterPair('app!=x', { selector: 'app!=x' }, { selects: (o) => o.spec.labels?.app !== 'x' }),
-  filterPair(
-    'a, tier',
-    { namespace: 'a', selector: 'tier' },
-    {
-      inScope: (o) => o.spec.namespace === 'a',
-      selects: (o) => o.spec.labels?.tier !== undefined,
-    },
-  ),
-  filterPair('node n1', { terms: term(0, 'n1') }, { selects: (o) => o.spec.nodeName === 'n1' }),
-  filterPair('no node', { terms: term(0, '') }, { selects: (o) => (o.spec.nodeName ?? '') === '' }),
-  filterPair(
-    'node not n1',
-    { terms: term(0, 'n1', true) },
-    { selects: (o) => o.spec.nodeName !== 'n1' },
-  ),
-  filterPair('host', { terms: term(1, 'true') }, { selects: isHost }),
-  filterPair('no host', { terms: term(1, 'false') }, { selects: (o) => !isHost(o) }),
-  filterPair(
-    'name term',
-    { terms: term(NAME_FIELD, 'x', true) },
-    { selects: (o) => o.spec.name !== 'x' },
-  ),
-];
 
 export class LaneModel {
   readonly test: TestLane;
@@ -206,7 +70,7 @@ export class LaneModel {
       FIELDS.map((field) => field.indexed),
     );
     this.#tee(index);
-    const listed = options.initial.map((choice) => this.#object(choice, ++this.#revision));
+    const listed = options.initial.map((choice) => objectOf(choice, ++this.#revision));
     const state = new Map(listed.map((object) => [object.key, object]));
     this.#revision++;
     this.test.list(
@@ -223,13 +87,13 @@ export class LaneModel {
         break;
       case 'remove': {
         this.#revision += operation.gap;
-        const last = this.#object(operation, this.#revision);
+        const last = objectOf(operation, this.#revision);
         this.test.event(DELETED, last.text);
         this.naive.remove(last, this.#revision, this.test.nowMs);
         break;
       }
       case 'duplicate': {
-        const old = this.#object(operation, Math.max(1, this.#revision - operation.back));
+        const old = objectOf(operation, Math.max(1, this.#revision - operation.back));
         this.test.event(MODIFIED, old.text);
         this.test.event(DELETED, old.text);
         break;
@@ -296,23 +160,9 @@ export class LaneModel {
 
   // ---- operations -------------------------------------------------------------------------------------------------
 
-  #object(choice: ObjectChoice, revision: number): NaiveObject {
-    const [namespace, name] = KEYS[choice.key];
-    const spec: PodSpec = {
-      namespace,
-      name,
-      revision,
-      labels: LABELS[choice.labels] as PodSpec['labels'],
-      nodeName: NODES[choice.node],
-      hostNetwork: HOST_NETWORK[choice.hostNetwork],
-      bytes: choice.bytes,
-    };
-    return { key: `${namespace}/${name}`, spec, text: podText(spec) };
-  }
-
   #put(choice: ObjectChoice, gap: number): void {
     this.#revision += gap;
-    const object = this.#object(choice, this.#revision);
+    const object = objectOf(choice, this.#revision);
     // Upstream's word for it must not matter: what is live here decides between ADDED and MODIFIED.
     this.test.event(choice.labels % 2 === 0 ? ADDED : MODIFIED, object.text);
     this.naive.put(object, this.#revision, this.test.nowMs);
@@ -326,7 +176,7 @@ export class LaneModel {
     let revision = this.#revision;
     if (operation.gap > 0) {
       for (const choice of operation.change) {
-        const object = this.#object(choice, ++revision);
+        const object = objectOf(choice, ++revision);
         listed.set(object.key, object);
       }
       revision += operation.gap;
@@ -370,7 +220,7 @@ export class LaneModel {
     this.#revision = Math.max(1, this.#revision - 50);
     const listed = new Map<string, NaiveObject>();
     for (const choice of change) {
-      const object = this.#object(choice, ++this.#revision);
+      const object = objectOf(choice, ++this.#revision);
       listed.set(object.key, object);
     }
     this.#revision = Math.min(this.#revision + 1, this.naive.headRevision - 1);
@@ -551,18 +401,4 @@ export class LaneModel {
       this.replica.forget(log, sequence);
     };
   }
-}
-
-function rangeOf(state: NaiveState, prefix: string, from: string): NaiveObject[] {
-  return sortedKeys(state.keys())
-    .filter(
-      (key) => key.startsWith(prefix) && Buffer.compare(Buffer.from(key), Buffer.from(from)) >= 0,
-    )
-    .map((key) => state.get(key)!);
-}
-
-function sameObjects(a: NaiveState, b: NaiveState): boolean {
-  if (a.size !== b.size) return false;
-  for (const [key, object] of a) if (b.get(key) !== object) return false;
-  return true;
 }

@@ -1,7 +1,9 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, test } from 'vitest';
-import type { ModelOptions, ObjectChoice, Operation } from './lane-model.ts';
-import { FILTERS, KEYS, LaneModel } from './lane-model.ts';
+import { FILTERS } from './filters.ts';
+import { LaneModel } from './lane-model.ts';
+import type { ModelOptions, ObjectChoice, Operation } from './operations.ts';
+import { KEYS } from './operations.ts';
 
 /** Runs per property; raise for a long hunt: MODEL_RUNS=5000. */
 const RUNS = Number(process.env.MODEL_RUNS ?? 60);

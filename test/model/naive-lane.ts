@@ -115,3 +115,18 @@ export class NaiveLane {
     return sends;
   }
 }
+
+/** Objects of a key range, in order. */
+export function rangeOf(state: NaiveState, prefix: string, from: string): NaiveObject[] {
+  return sortedKeys(state.keys())
+    .filter(
+      (key) => key.startsWith(prefix) && Buffer.compare(Buffer.from(key), Buffer.from(from)) >= 0,
+    )
+    .map((key) => state.get(key)!);
+}
+
+export function sameObjects(a: NaiveState, b: NaiveState): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, object] of a) if (b.get(key) !== object) return false;
+  return true;
+}
