@@ -26,7 +26,9 @@ export type Answer =
   /** The connection breaks before any answer. */
   | { readonly kind: 'reset' }
   /** No answer ever. */
-  | { readonly kind: 'hang' };
+  | { readonly kind: 'hang' }
+  /** Status 200, and then nothing ever. */
+  | { readonly kind: 'silence' };
 
 interface Stored {
   readonly namespace: string;
@@ -76,7 +78,7 @@ export class ScriptedUpstream {
   pieceBytes = 0;
   /** Kinds of watches that get nothing for now. */
   readonly muted = new Set<RequestKind>();
-  /** A delta watch gets its bookmark after this many turns of the server. */
+  /** A delta watch gets its bookmark after this long; the real one after about a second. */
   deltaBookmarkMs = 2;
   /** Called while a list is being answered, between its revision and its end. */
   duringList: (() => void) | undefined;
@@ -174,6 +176,11 @@ export class ScriptedUpstream {
     this.floor = 0;
   }
 
+  /** Revisions of all changes behind `revision`, as far as the window reaches. */
+  changesSince(revision: number): number[] {
+    return this.#history.map(({ object }) => object.revision).filter((own) => own > revision);
+  }
+
   contents(): string[] {
     return [...this.#objects].map(([key, { revision }]) => `${key}@${revision}`).sort();
   }
@@ -198,23 +205,16 @@ export class ScriptedUpstream {
   }
 
   sendError(kind: RequestKind, code: number, reason = '', retryAfterSeconds = 0): void {
-    const details = retryAfterSeconds > 0 ? { details: { retryAfterSeconds } } : {};
-    const object = {
-      kind: 'Status',
-      apiVersion: 'v1',
-      metadata: {},
-      status: 'Failure',
-      message: `error ${code}`,
-      reason,
-      ...details,
-      code,
-    };
-    this.say(kind, `${JSON.stringify({ type: 'ERROR', object })}\n`);
+    this.say(kind, errorLine(code, reason, retryAfterSeconds));
   }
 
   /** Ends the open watches of a kind as their timeouts would. */
   end(kind: RequestKind): void {
-    for (const watcher of this.#watchers) if (watcher.kind === kind) watcher.response.end();
+    for (const watcher of this.#watchers) {
+      if (watcher.kind !== kind) continue;
+      this.#watchers.delete(watcher);
+      watcher.response.end();
+    }
   }
 
   /** Breaks the connections of the open watches of a kind. */
@@ -235,6 +235,7 @@ export class ScriptedUpstream {
     else if (scripted?.kind === 'status') sendStatus(response, scripted.code, scripted.headers);
     else if (scripted?.kind === 'text') response.end(scripted.text);
     else if (scripted?.kind === 'hang') response.on('error', () => {});
+    else if (scripted?.kind === 'silence') response.writeHead(200).flushHeaders();
     else if (kind === 'list' || kind === 'probe') this.#list(url, request, response);
     else this.#watch(kind, url, response);
   }
@@ -286,8 +287,8 @@ export class ScriptedUpstream {
       return;
     }
     if (watcher.sent < this.floor) {
-      this.sendError(kind, 410, 'Expired');
-      response.end();
+      this.#watchers.delete(watcher);
+      response.end(errorLine(410, 'Expired', 0));
       return;
     }
     this.#deliver();
@@ -358,4 +359,11 @@ function sendStatus(
 ): void {
   response.writeHead(code, { 'content-type': 'application/json', ...headers });
   response.end(JSON.stringify({ kind: 'Status', status: 'Failure', message: `no: ${code}`, code }));
+}
+
+function errorLine(code: number, reason: string, retryAfterSeconds: number): string {
+  const details = retryAfterSeconds > 0 ? { details: { retryAfterSeconds } } : {};
+  const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure' };
+  const object = { ...status, message: `error ${code}`, reason, ...details, code };
+  return `${JSON.stringify({ type: 'ERROR', object })}\n`;
 }
