@@ -26,6 +26,15 @@ Usage: ./quickstart [flags]
   --token-file file   a bearer token to use instead of the file's user
 `;
 
+const EXAMPLE = `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: hello
+  namespace: default
+data:
+  greeting: from Watershed
+`;
+
 const READY_TIMEOUT_MS = 180_000;
 const POLL_MS = 250;
 /** Time children have to end before they are killed. */
@@ -231,7 +240,9 @@ function usage(
   status: string,
 ): void {
   const file = join(directory, 'proxy.kubeconfig');
+  const example = join(directory, 'example.yaml');
   writeFileSync(file, client.text, { mode: 0o600 });
+  writeFileSync(example, EXAMPLE);
   say('\nWatershed is running.\n');
   say(`  kubeconfig   ${file}`);
   say(`  status page  ${status}`);
@@ -242,7 +253,11 @@ function usage(
     say('  kubectl get pods -A');
     say('  kubectl get leases -A -w');
     say("  kubectl get --raw '/api/v1/nodes?limit=2'");
-    say('  kubectl create configmap hello --from-literal=a=b && kubectl delete configmap hello');
+    say(`  kubectl apply -f ${example} && kubectl delete -f ${example}`);
+    say(
+      '\nTables, which plain kubectl get asks for, are passed through; --raw and -o json come from',
+    );
+    say('memory. The status page shows both.');
   } else {
     curlUsage(client, server);
   }
@@ -264,6 +279,8 @@ function curlUsage(client: ClientKubeconfig & { kind: 'written' }, server: strin
   const lines = [
     `cacert = "${join(directory, 'certs/apiserver.crt')}"`,
     `header = "Authorization: Bearer ${bearer}"`,
+    // curl is answered with indented JSON, which is passed through; under another name it is not.
+    'user-agent = "watershed-quickstart"',
     'silent',
     'show-error',
   ];
