@@ -2,10 +2,9 @@
 // the resolved Config (durations gain `Ms`), of --print-config, /flagz and docs/config.md; with
 // `flag` it is a flag as well. Numbers without a source are chosen to be unreachable in normal use.
 
-import { isIP } from 'node:net';
 import { boolean, bytes, choice, duration, integer, path, string, strings } from './option.ts';
 import type { Form, Option } from './option.ts';
-import { isHost, splitHostAndPort } from './host-and-port.ts';
+import { isAddress, isHost, splitHostAndPort } from './host-and-port.ts';
 
 export const API_VERSION = 'watershed.dev/v1alpha1';
 export const KIND = 'ProxyConfiguration';
@@ -20,7 +19,7 @@ const RESOURCE: Form = {
 
 const ADDRESS: Form = {
   words: 'an IP address such as 0.0.0.0, 127.0.0.1 or ::',
-  accepts: (text) => isIP(text) !== 0,
+  accepts: isAddress,
 };
 
 const HOST_NAME: Form = {
