@@ -13,7 +13,9 @@ test.each(stops.map(([, file, name]) => ({ file, name })))(
   ({ file, name }) => {
     expect(existsSync(file), file).toBe(true);
     const source = readFileSync(file, 'utf8');
-    expect(source).toMatch(new RegExp(`(^|[\\s#])(async |function |readonly )*${name}(\\(|<| =)`, 'm'));
+    expect(source).toMatch(
+      new RegExp(`(^|[\\s#])(async |function |readonly )*${name}(\\(|<| =)`, 'm'),
+    );
   },
 );
 

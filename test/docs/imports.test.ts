@@ -27,12 +27,14 @@ interface Import {
 function importsOf(file: string): Import[] {
   const source = readFileSync(file, 'utf8');
   const folder = relative('src', dirname(file)).split('/')[0] || '.';
-  return [...source.matchAll(/^(?:import|export)( type)? [^;]*?from '([^']+)';/gms)].map((match) => ({
-    file,
-    folder,
-    typeOnly: match[1] !== undefined,
-    target: match[2],
-  }));
+  return [...source.matchAll(/^(?:import|export)( type)? [^;]*?from '([^']+)';/gms)].map(
+    (match) => ({
+      file,
+      folder,
+      typeOnly: match[1] !== undefined,
+      target: match[2],
+    }),
+  );
 }
 
 const imports = globSync('src/**/*.ts').flatMap(importsOf);
