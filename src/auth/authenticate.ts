@@ -1,0 +1,114 @@
+/**
+ * Credentials: what a caller brought to prove who it is, as far as the proxy can judge it.
+ *
+ * The proxy does not verify bearer tokens; it recognizes them by kube-apiserver's own parsing rules
+ * (auth.md 1.1) and lets upstream judge. Impersonate-* headers belong to the credential: they go
+ * along with every review and are part of its digest. Whatever is ambiguous is `unjudgeable` and
+ * passed through, never served from memory, never replaced by a credential of ours.
+ */
+
+import { inspect } from 'node:util';
+import { nominatesIdentity } from '../upstream/headers.ts';
+import { digestOf } from './digest.ts';
+
+/** Bound on the token and the impersonation headers together; real ones are under 4 KiB. */
+const MAX_CREDENTIAL_BYTES = 16 * 1024;
+
+export type Credential =
+  | BearerCredential
+  /** No Authorization header at all. */
+  | { readonly kind: 'none' }
+  /** `reason` is a constant text, fit for a metric label. */
+  | { readonly kind: 'unjudgeable'; readonly reason: string };
+
+/** A bearer token with its impersonation headers. Prints as [redacted]. */
+export class BearerCredential {
+  readonly kind = 'bearer';
+  /** Stands for token and impersonation in cache keys; worthless outside this process. */
+  readonly digest: string;
+  /** Impersonates a node: refusals are not remembered (auth.md 2.2). */
+  readonly actsAsNode: boolean;
+  readonly #headers: readonly string[];
+
+  constructor(headers: readonly string[]) {
+    this.#headers = headers;
+    this.digest = digestOf(headers.map((part, at) => (at % 2 === 0 ? part.toLowerCase() : part)));
+    this.actsAsNode = headers.some(
+      (part, at) =>
+        at % 2 === 1 &&
+        part === 'system:nodes' &&
+        headers[at - 1].toLowerCase() === 'impersonate-group',
+    );
+  }
+
+  /** Raw pairs exactly as the caller sent them: Authorization, then Impersonate-* in order. */
+  headers(): readonly string[] {
+    return this.#headers;
+  }
+
+  /**
+   * When the token itself says that it ends, in milliseconds since the epoch; Infinity when it says
+   * nothing. Read without verification, so it may only ever shorten what is remembered.
+   */
+  get expiresAtMs(): number {
+    const [, payload = ''] = this.#headers[1].split(' ')[1]?.split('.') ?? [];
+    try {
+      const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+      const exp = (claims as { exp?: unknown } | null)?.exp;
+      return typeof exp === 'number' && Number.isFinite(exp) ? exp * 1000 : Infinity;
+    } catch {
+      return Infinity;
+    }
+  }
+
+  toJSON(): string {
+    return '[redacted]';
+  }
+
+  [inspect.custom](): string {
+    return '[redacted]';
+  }
+}
+
+/** What the raw header pairs of a request say about its caller. */
+export function credentialOf(rawHeaders: readonly string[]): Credential {
+  const identity: string[] = [];
+  let authorizations = 0;
+  let bytes = 0;
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at].toLowerCase();
+    if (name === 'upgrade' || name === 'sec-websocket-protocol') {
+      return { kind: 'unjudgeable', reason: 'upgrade' };
+    }
+    if (name === 'authorization') {
+      authorizations += 1;
+      identity.unshift(rawHeaders[at], rawHeaders[at + 1]);
+    } else if (name.startsWith('impersonate-')) {
+      identity.push(rawHeaders[at], rawHeaders[at + 1]);
+    } else {
+      continue;
+    }
+    bytes += name.length + rawHeaders[at + 1].length;
+  }
+  if (authorizations === 0) {
+    return { kind: 'none' };
+  }
+  if (authorizations > 1) {
+    return { kind: 'unjudgeable', reason: 'more than one Authorization header' };
+  }
+  if (!isBearer(identity[1])) {
+    return { kind: 'unjudgeable', reason: 'not a bearer token' };
+  }
+  if (nominatesIdentity(rawHeaders)) {
+    return { kind: 'unjudgeable', reason: 'Connection names an identity header' };
+  }
+  return bytes > MAX_CREDENTIAL_BYTES
+    ? { kind: 'unjudgeable', reason: 'credential too long' }
+    : new BearerCredential(identity);
+}
+
+/** bearertoken.go: split at single spaces into at most three, scheme in any case, token not empty. */
+function isBearer(value: string): boolean {
+  const [scheme, token = ''] = value.split(' ', 2);
+  return scheme.toLowerCase() === 'bearer' && token !== '';
+}

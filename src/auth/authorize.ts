@@ -1,0 +1,223 @@
+/**
+ * Authorizer: may this caller read this, as upstream sees it?
+ *
+ * Asks upstream with the caller's own credential (review.ts), remembers answers for a few seconds
+ * under keyed digests, and asks each question once at a time. The wide question comes first: who may
+ * list all pods of a namespace may list any selection of them, so controllers cost one entry. Only an
+ * allow gives an `Authorized`, and nothing but this file can make one: functions that serve
+ * cached bytes take it as an argument. A deny carries no text, because the request is then passed
+ * through and upstream words its own 401 or 403.
+ */
+
+import { LRUCache } from 'lru-cache';
+import { isWidest, partsOf, widened } from './attributes.ts';
+import type { Attributes } from './attributes.ts';
+import type { BearerCredential, Credential } from './authenticate.ts';
+import { digestOf } from './digest.ts';
+import { ReviewBudget } from './review-budget.ts';
+import { review } from './review.ts';
+import type { ReviewForwarder, Verdict } from './review.ts';
+
+export type DenyReason =
+  /** Upstream said no. */
+  | 'forbidden'
+  /** Upstream does not know the caller (401). */
+  | 'unauthenticated'
+  /** Upstream would not review for this caller. */
+  | 'refused'
+  /** There is no credential, or none that can be judged. */
+  | 'no-credential'
+  /** The question is larger than what may be remembered. */
+  | 'too-large'
+  /** Too many reviews at once, in all or for this caller. */
+  | 'busy';
+
+export type Decision =
+  | { readonly kind: 'allow'; readonly authorized: Authorized }
+  | { readonly kind: 'deny'; readonly reason: DenyReason }
+  | { readonly kind: 'undecided'; readonly reason: string };
+
+let make: (
+  attributes: Attributes,
+  question: Attributes,
+  credential: BearerCredential,
+) => Authorized;
+
+/** Proof that upstream allowed this read to this caller, at most one TTL ago. */
+export class Authorized {
+  readonly attributes: Attributes;
+  /** The question that was allowed: `attributes`, or a wider one that covers them. */
+  readonly question: Attributes;
+  readonly credentialDigest: string;
+  /** End of the caller's token by its own words; Infinity when it says nothing. */
+  readonly expiresAtMs: number;
+  readonly #genuine = true;
+
+  static {
+    make = (attributes, question, credential) => new Authorized(attributes, question, credential);
+  }
+
+  private constructor(attributes: Attributes, question: Attributes, credential: BearerCredential) {
+    this.attributes = attributes;
+    this.question = question;
+    this.credentialDigest = credential.digest;
+    this.expiresAtMs = credential.expiresAtMs;
+  }
+
+  /** False for anything that was not made here, however alike. */
+  static isGenuine(value: unknown): value is Authorized {
+    return typeof value === 'object' && value !== null && #genuine in value && value.#genuine;
+  }
+}
+
+export interface AuthorizerOptions {
+  readonly allowTtlMs: number;
+  /** Callers that act as nodes: 0, whatever this says. */
+  readonly denyTtlMs: number;
+  /** Decisions remembered at once; the least used go first. */
+  readonly maxDecisions: number;
+  readonly reviewTimeoutMs: number;
+  /** Reviews under way at once, in all. */
+  readonly maxReviews: number;
+  /** Reviews per second that one credential may cause. */
+  readonly reviewsPerSecond: number;
+  /** Caller-controlled bytes of one question (names and selectors); kube-apiserver: 10,000. */
+  readonly maxQuestionBytes: number;
+  /** Wall clock in milliseconds; tests set it. */
+  readonly now: () => number;
+}
+
+export const DEFAULT_AUTHORIZER_OPTIONS: AuthorizerOptions = Object.freeze({
+  allowTtlMs: 10_000,
+  denyTtlMs: 10_000,
+  maxDecisions: 65_536,
+  reviewTimeoutMs: 10_000,
+  maxReviews: 256,
+  reviewsPerSecond: 20,
+  maxQuestionBytes: 10_000,
+  now: Date.now,
+});
+
+type Remembered = Exclude<Verdict, { kind: 'undecided' }> & { readonly untilMs: number };
+
+type Answer = Verdict | { readonly kind: 'deny'; readonly reason: 'busy' };
+
+const BUSY: Answer = Object.freeze({ kind: 'deny', reason: 'busy' });
+
+export class Authorizer {
+  readonly #forwarder: ReviewForwarder;
+  readonly #options: AuthorizerOptions;
+  readonly #remembered: LRUCache<string, Remembered>;
+  readonly #underWay = new Map<string, Promise<Verdict>>();
+  readonly #budget: ReviewBudget;
+
+  /** Plain counters, read at scrape time. hits + misses = questions. */
+  readonly counters = { hits: 0, misses: 0, reviews: 0, errors: 0, busy: 0 };
+  readonly #outcomes = { allowed: 0, denied: 0, undecided: 0 };
+
+  constructor(forwarder: ReviewForwarder, options: Partial<AuthorizerOptions> = {}) {
+    this.#forwarder = forwarder;
+    this.#options = { ...DEFAULT_AUTHORIZER_OPTIONS, ...options };
+    const { maxDecisions, reviewsPerSecond } = this.#options;
+    this.#remembered = new LRUCache({ max: maxDecisions });
+    this.#budget = new ReviewBudget(reviewsPerSecond, maxDecisions);
+  }
+
+  /** For status and metrics: questions answered from memory, reviews by outcome, what is kept. */
+  get status() {
+    return { cached: this.#remembered.size, hits: this.counters.hits, ...this.#outcomes };
+  }
+
+  /** Asks upstream now, whatever is remembered, and remembers the answer. For open watches. */
+  askAgain(credential: BearerCredential, question: Attributes): Promise<Answer> {
+    const key = keyOf(credential, question);
+    return this.#underWay.get(key) ?? this.#review(key, credential, question);
+  }
+
+  /** Decides one read. Never rejects. */
+  async authorize(credential: Credential, attributes: Attributes): Promise<Decision> {
+    if (credential.kind !== 'bearer') {
+      return { kind: 'deny', reason: 'no-credential' };
+    }
+    if (questionBytes(attributes) > this.#options.maxQuestionBytes) {
+      return { kind: 'deny', reason: 'too-large' };
+    }
+    const wide = widened(attributes);
+    const first = await this.#ask(credential, wide);
+    if (first.kind === 'allow') {
+      return { kind: 'allow', authorized: make(attributes, wide, credential) };
+    }
+    const narrower = first.kind === 'deny' && first.reason === 'forbidden' && !isWidest(attributes);
+    const answer = narrower ? await this.#ask(credential, attributes) : first;
+    return answer.kind === 'allow'
+      ? { kind: 'allow', authorized: make(attributes, attributes, credential) }
+      : answer;
+  }
+
+  /** From memory, from a review under way, or from a new one within the budgets. */
+  #ask(credential: BearerCredential, question: Attributes): Answer | Promise<Answer> {
+    const key = keyOf(credential, question);
+    const nowMs = this.#options.now();
+    const known = this.#remembered.get(key);
+    if (known !== undefined && nowMs < known.untilMs) {
+      this.counters.hits += 1;
+      return known;
+    }
+    this.counters.misses += 1;
+    const underWay = this.#underWay.get(key);
+    if (underWay !== undefined) {
+      return underWay;
+    }
+    if (!this.#budget.take(credential.digest, nowMs)) {
+      this.counters.busy += 1;
+      return BUSY;
+    }
+    return this.#review(key, credential, question);
+  }
+
+  async #review(key: string, credential: BearerCredential, question: Attributes): Promise<Answer> {
+    if (this.#underWay.size >= this.#options.maxReviews) {
+      this.counters.busy += 1;
+      return BUSY;
+    }
+    this.counters.reviews += 1;
+    const sent = review(this.#forwarder, credential, question, this.#options.reviewTimeoutMs);
+    this.#underWay.set(key, sent);
+    const verdict = await sent;
+    this.#underWay.delete(key);
+    this.#remember(key, credential, verdict);
+    return verdict;
+  }
+
+  /** Errors are never remembered; no answer outlives the token that it was given for. */
+  #remember(key: string, credential: BearerCredential, verdict: Verdict): void {
+    if (verdict.kind === 'undecided') {
+      this.counters.errors += 1;
+      this.#outcomes.undecided += 1;
+      return;
+    }
+    this.#outcomes[verdict.kind === 'allow' ? 'allowed' : 'denied'] += 1;
+    const { allowTtlMs, denyTtlMs, now } = this.#options;
+    const refusalMs = credential.actsAsNode ? 0 : denyTtlMs;
+    const ttlMs = verdict.kind === 'allow' ? allowTtlMs : refusalMs;
+    const untilMs = Math.min(now() + ttlMs, credential.expiresAtMs);
+    if (untilMs > now()) {
+      this.#remembered.set(key, { ...verdict, untilMs });
+    } else {
+      this.#remembered.delete(key);
+    }
+  }
+}
+
+/** Key of one question by one caller; also groups open watches for re-checks. */
+export function keyOf(credential: BearerCredential, question: Attributes): string {
+  return digestOf([credential.digest, ...partsOf(question)]);
+}
+
+function questionBytes(attributes: Attributes): number {
+  let bytes = 0;
+  for (const part of partsOf(attributes)) {
+    bytes += part.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,155 @@
+/**
+ * One SelfSubjectAccessReview, asked with the caller's own credential and nothing of ours.
+ *
+ * Upstream authenticates the caller, applies its impersonation and evaluates all its authorizers;
+ * the proxy needs no right for this. The answer is an allow only when it says `allowed: true` and
+ * not `denied: true`; a malformed or missing answer decides nothing.
+ */
+
+import type { Readable } from 'node:stream';
+import type { Attributes } from './attributes.ts';
+import type { BearerCredential } from './authenticate.ts';
+
+/** What a review needs of upstream; `Upstream` satisfies it. It must add no credential. */
+export interface ReviewForwarder {
+  forward(request: {
+    readonly method: string;
+    readonly path: string;
+    readonly rawHeaders: readonly string[];
+    readonly body: Buffer;
+    readonly signal: AbortSignal;
+  }): Promise<{ readonly status: number; readonly body: Readable }>;
+}
+
+export type Verdict =
+  | { readonly kind: 'allow' }
+  | { readonly kind: 'deny'; readonly reason: 'forbidden' | 'unauthenticated' | 'refused' }
+  /** Nobody said yes or no: upstream down, overloaded, or answering nonsense. */
+  | { readonly kind: 'undecided'; readonly reason: string };
+
+const PATH = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+
+const OWN_HEADERS = [
+  'Content-Type',
+  'application/json',
+  'Accept',
+  'application/json',
+  'User-Agent',
+  'watershed',
+];
+
+/** The answer repeats the question (at most some 10 KiB) and adds a line of reason. */
+const MAX_ANSWER_BYTES = 256 * 1024;
+
+/** Never throws. */
+export async function review(
+  forwarder: ReviewForwarder,
+  credential: BearerCredential,
+  question: Attributes,
+  timeoutMs: number,
+): Promise<Verdict> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    return await ask(forwarder, credential, question, signal);
+  } catch (error) {
+    // An idle connection may have been closed just now; asking twice changes nothing upstream.
+    if ((error as { code?: unknown }).code !== 'reset') {
+      return undecided(error);
+    }
+  }
+  return ask(forwarder, credential, question, signal).catch(undecided);
+}
+
+function undecided(error: unknown): Verdict {
+  const code = (error as { code?: unknown } | null)?.code;
+  return { kind: 'undecided', reason: typeof code === 'string' ? code : 'error' };
+}
+
+async function ask(
+  forwarder: ReviewForwarder,
+  credential: BearerCredential,
+  question: Attributes,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const response = await forwarder.forward({
+    method: 'POST',
+    path: PATH,
+    rawHeaders: [...credential.headers(), ...OWN_HEADERS],
+    body: Buffer.from(questionText(question)),
+    signal,
+  });
+  const text = await readText(response.body);
+  if (response.status === 200 || response.status === 201) {
+    return verdictOf(text);
+  }
+  if (response.status === 401) {
+    return { kind: 'deny', reason: 'unauthenticated' };
+  }
+  if (response.status === 408 || response.status === 429 || response.status >= 500) {
+    return { kind: 'undecided', reason: `status ${response.status}` };
+  }
+  // The caller may not ask (hardened RBAC), or may not impersonate: upstream must answer it itself.
+  return { kind: 'deny', reason: 'refused' };
+}
+
+/** Empty parts are left out: an absent field and '' mean the same to upstream. */
+export function questionText(question: Attributes): string {
+  const { verb, group, version, resource, namespace, name } = question;
+  const resourceAttributes = {
+    namespace: namespace || undefined,
+    verb,
+    group: group || undefined,
+    version,
+    resource,
+    name: name || undefined,
+    fieldSelector: rawSelector(question.rawFieldSelector),
+    labelSelector: rawSelector(question.rawLabelSelector),
+  };
+  return JSON.stringify({
+    kind: 'SelfSubjectAccessReview',
+    apiVersion: 'authorization.k8s.io/v1',
+    spec: { resourceAttributes },
+  });
+}
+
+function rawSelector(text: string): { readonly rawSelector: string } | undefined {
+  return text === '' ? undefined : { rawSelector: text };
+}
+
+function verdictOf(text: string): Verdict {
+  const answer = parse(text);
+  const status = answer?.status;
+  if (answer?.kind !== 'SelfSubjectAccessReview' || typeof status?.allowed !== 'boolean') {
+    return { kind: 'undecided', reason: 'not a review' };
+  }
+  // Allowed and denied at once is an error, and an error never allows (webhook.go).
+  return status.allowed === true && status.denied !== true
+    ? { kind: 'allow' }
+    : { kind: 'deny', reason: 'forbidden' };
+}
+
+interface Answer {
+  readonly kind?: unknown;
+  readonly status?: { readonly allowed?: unknown; readonly denied?: unknown } | null;
+}
+
+function parse(text: string): Answer | null {
+  try {
+    return JSON.parse(text) as Answer | null;
+  } catch {
+    return null;
+  }
+}
+
+async function readText(body: Readable): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    if (bytes > MAX_ANSWER_BYTES) {
+      throw new Error('the review is too long');
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
