@@ -197,9 +197,7 @@ export class Freshness {
   /** To be called whenever the lane may have moved. */
   advanced(): void {
     this.#waiters.advanced();
-    if (this.#deltaWaiters.size === 0) return;
     this.#deltaWaiters.advanced();
-    if (this.#deltaWaiters.size === 0) this.#delta.stop();
   }
 
   /** The lane is let go: whoever waits is answered 'unproven'. */
@@ -278,9 +276,11 @@ export class Freshness {
     return outcome;
   }
 
-  #byDelta(revision: number, timeoutMs: number): Promise<boolean> {
-    const reached = this.#deltaWaiters.wait(revision, timeoutMs);
+  async #byDelta(revision: number, timeoutMs: number): Promise<boolean> {
+    const waiting = this.#deltaWaiters.wait(revision, timeoutMs);
     if (this.#deltaWaiters.size > 0) this.#delta.run();
+    const reached = await waiting;
+    if (this.#deltaWaiters.size === 0) this.#delta.stop();
     return reached;
   }
 
