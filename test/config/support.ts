@@ -1,13 +1,16 @@
 // Shared by the configuration tests: files in a folder of their own, and the texts of refusals.
 
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Config } from '../../src/config/config.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'watershed-config-'));
 let count = 0;
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 export const HEAD = 'apiVersion: watershed.dev/v1alpha1\nkind: ProxyConfiguration\n';
 
