@@ -47,7 +47,7 @@ export type ParsedListOptions =
 export type ParsedGetOptions =
   { readonly kind: 'options'; readonly options: GetOptions } | Unsupported;
 
-/** `pretty`, `timeout` and `shardSelector` are known upstream but change answers: passed through. */
+/** `pretty` and `shardSelector` are known upstream but change answers: passed through. */
 const LIST_PARAMETERS: ReadonlySet<string> = new Set([
   'watch',
   'resourceVersion',
@@ -59,8 +59,12 @@ const LIST_PARAMETERS: ReadonlySet<string> = new Set([
   'timeoutSeconds',
   'allowWatchBookmarks',
   'sendInitialEvents',
+  'timeout',
 ]);
-const GET_PARAMETERS: ReadonlySet<string> = new Set(['resourceVersion']);
+const GET_PARAMETERS: ReadonlySet<string> = new Set(['resourceVersion', 'timeout']);
+
+/** Durations as client-go prints them (`7m13s`); upstream refuses others with texts of its own. */
+const DURATION = /^(?=.)(?:\d{1,6}h)?(?:\d{1,6}m)?(?:\d{1,6}(?:\.\d{1,9})?s)?$/;
 
 /** A timer holds 2^31-1 ms (24 days); a longer watch is left to upstream. */
 const MAX_TIMEOUT_SECONDS = 2_147_483;
@@ -72,6 +76,7 @@ export function parseListOptions(query: string): ParsedListOptions {
   const values = parseValues(parameters);
   if (values.kind === 'unsupported') return values;
   const options = values.options.watch ? watchOptions(values.options) : values.options;
+  if (!options.watch && !acceptsTimeout(parameters)) return unsupported('timeout');
   const reason = refusal(options);
   return reason === undefined ? { kind: 'options', options } : unsupported(reason);
 }
@@ -82,7 +87,17 @@ export function parseGetOptions(query: string): ParsedGetOptions {
   if (parameters === undefined) return unsupported('query');
   const revision = revisionOf(parameters);
   if (revision === INVALID) return unsupported('resourceVersion');
+  if (!acceptsTimeout(parameters)) return unsupported('timeout');
   return { kind: 'options', options: { resourceVersion: revision } };
+}
+
+/**
+ * `timeout` is how long the caller will wait for an answer, which is never long here. client-go's typed clients send it
+ * with every watch too, where upstream does not even read it (WithRequestDeadline exempts long-running requests).
+ */
+function acceptsTimeout(parameters: Query): boolean {
+  const timeout = parameters.get('timeout') ?? '';
+  return timeout === '' || DURATION.test(timeout);
 }
 
 /** Every parameter by itself; combinations are judged afterwards. */

@@ -48,11 +48,13 @@ export async function serveList(
   const view = found.value;
   if (!readable(lane, view)) return notServed('view left the window');
   const filter = compileFilter(lane, request.namespace, options.labels, options.fields);
-  if (options.limit > 0 && filter.namespace.length > 0 && request.namespace === '') {
+  // "Any state" ignores the limit and is always whole.
+  const whole = options.resourceVersion === 0 && options.continueToken === undefined;
+  const limit = whole ? 0 : options.limit;
+  if (limit > 0 && filter.namespace.length > 0 && request.namespace === '') {
     return notServed('page narrowed by a field selector');
   }
   const from = firstKey(request);
-  const limit = options.resourceVersion === 0 ? 0 : options.limit;
   const page = limit > 0 ? await measurePage(lane, { filter, view, from, limit }) : COMPLETE;
   if (page === undefined || !readable(lane, view)) return notServed('view left the window');
   const plan: ListPlan = {

@@ -32,6 +32,9 @@ describe('list options', () => {
     ['labelSelector=a+in%20(b)', { rawLabelSelector: 'a in (b)' }],
     ['fieldSelector=metadata.name%3Dx', { rawFieldSelector: 'metadata.name=x' }],
     ['timeoutSeconds=0', {}],
+    ['timeout=7m13s', {}],
+    ['timeout=10s', {}],
+    ['timeout=', {}],
     [
       'timeoutSeconds=30&allowWatchBookmarks=true',
       { timeoutSeconds: 30, allowWatchBookmarks: true },
@@ -61,7 +64,9 @@ describe('list options', () => {
 
   test.each([
     ['pretty=true', 'query'],
-    ['timeout=5s', 'query'],
+    ['timeout=5', 'timeout'],
+    ['timeout=-5s', 'timeout'],
+    ['timeout=abc', 'timeout'],
     ['shardSelector=x', 'query'],
     ['unknown=1', 'query'],
     ['limit=1&limit=1', 'query'],
