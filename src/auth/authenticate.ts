@@ -24,20 +24,31 @@ export type Credential =
 /** A bearer token with its impersonation headers. Prints as [redacted]. */
 export class BearerCredential {
   readonly kind = 'bearer';
-  /** Stands for token and impersonation in cache keys; worthless outside this process. */
-  readonly digest: string;
-  /** Impersonates a node: refusals are not remembered (auth.md 2.2). */
-  readonly actsAsNode: boolean;
   readonly #headers: readonly string[];
+  #parts: readonly string[] | undefined;
+  #digest: string | undefined;
 
   constructor(headers: readonly string[]) {
     this.#headers = headers;
-    this.digest = digestOf(headers.map((part, at) => (at % 2 === 0 ? part.toLowerCase() : part)));
-    this.actsAsNode = headers.some(
+  }
+
+  /** What tells this caller from others, for keys: the headers with their names in lower case. */
+  get parts(): readonly string[] {
+    this.#parts ??= this.#headers.map((part, at) => (at % 2 === 0 ? part.toLowerCase() : part));
+    return this.#parts;
+  }
+
+  /** Stands for token and impersonation in cache keys; worthless outside this process. */
+  get digest(): string {
+    this.#digest ??= digestOf(this.parts);
+    return this.#digest;
+  }
+
+  /** Impersonates a node: refusals are not remembered (auth.md 2.2). */
+  get actsAsNode(): boolean {
+    return this.parts.some(
       (part, at) =>
-        at % 2 === 1 &&
-        part === 'system:nodes' &&
-        headers[at - 1].toLowerCase() === 'impersonate-group',
+        at % 2 === 1 && part === 'system:nodes' && this.parts[at - 1] === 'impersonate-group',
     );
   }
 

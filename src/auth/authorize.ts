@@ -48,10 +48,7 @@ export class Authorized {
   readonly attributes: Attributes;
   /** The question that was allowed: `attributes`, or a wider one that covers them. */
   readonly question: Attributes;
-  readonly credentialDigest: string;
-  /** End of the caller's token by its own words; Infinity when it says nothing. */
-  readonly expiresAtMs: number;
-  readonly #genuine = true;
+  readonly #credential: BearerCredential;
 
   static {
     make = (attributes, question, credential) => new Authorized(attributes, question, credential);
@@ -60,13 +57,17 @@ export class Authorized {
   private constructor(attributes: Attributes, question: Attributes, credential: BearerCredential) {
     this.attributes = attributes;
     this.question = question;
-    this.credentialDigest = credential.digest;
-    this.expiresAtMs = credential.expiresAtMs;
+    this.#credential = credential;
+  }
+
+  /** Whether it was this caller who was allowed. */
+  belongsTo(credential: Credential): boolean {
+    return credential.kind === 'bearer' && credential.digest === this.#credential.digest;
   }
 
   /** False for anything that was not made here, however alike. */
   static isGenuine(value: unknown): value is Authorized {
-    return typeof value === 'object' && value !== null && #genuine in value && value.#genuine;
+    return typeof value === 'object' && value !== null && #credential in value;
   }
 }
 
@@ -211,7 +212,7 @@ export class Authorizer {
 
 /** Key of one question by one caller; also groups open watches for re-checks. */
 export function keyOf(credential: BearerCredential, question: Attributes): string {
-  return digestOf([credential.digest, ...partsOf(question)]);
+  return digestOf([...credential.parts, '', ...partsOf(question)]);
 }
 
 function questionBytes(attributes: Attributes): number {

@@ -95,7 +95,7 @@ export class WatchRechecks {
    * most once, never from inside this call.
    */
   track(authorized: Authorized, credential: Credential, revoked: () => void): () => void {
-    if (credential.kind !== 'bearer' || credential.digest !== authorized.credentialDigest) {
+    if (credential.kind !== 'bearer' || !authorized.belongsTo(credential)) {
       throw new Error('a watch is tracked with the credential it was authorized with');
     }
     const nowMs = this.#options.now();

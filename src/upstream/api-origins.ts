@@ -55,7 +55,8 @@ export async function readApiOrigins(
   reader: PagedReader,
   signal: AbortSignal,
 ): Promise<ApiOrigins> {
-  const local = new Set<string>();
+  // The aggregation layer itself; it has no APIService of its own.
+  const local = new Set(['apiregistration.k8s.io/v1']);
   const outcome = await reader.each(
     { path: '/apis/apiregistration.k8s.io/v1/apiservices', pageSize: 250, signal },
     (item) => {

@@ -37,23 +37,27 @@ export class Dialer {
     this.#target = authorityOf(cluster);
   }
 
-  /** A connected (and, for https, verified) socket that speaks HTTP/1.1. */
-  async dial(kind: ContextKind): Promise<Socket> {
+  /**
+   * A connected (and, for https, verified) socket that speaks HTTP/1.1. Half-open is for upgraded
+   * streams, whose sides end one by one; the pools want the default.
+   */
+  async dial(kind: ContextKind, allowHalfOpen = false): Promise<Socket> {
     this.dials += 1;
     try {
       const context = this.#cluster.scheme === 'https' ? await this.#contexts.get(kind) : undefined;
-      return await this.#open(context);
+      return await this.#open(context, allowHalfOpen);
     } catch (error) {
       this.failures += 1;
       throw error;
     }
   }
 
-  #open(context: SecureContext | undefined): Promise<Socket> {
+  #open(context: SecureContext | undefined, allowHalfOpen: boolean): Promise<Socket> {
     return new Promise((resolve, reject) => {
       const { connectTimeoutMs, tcpKeepAliveMs } = this.#options;
       let tcpStood = false;
-      const socket = context === undefined ? this.#tcp() : this.#tls(context);
+      const socket =
+        context === undefined ? this.#tcp(allowHalfOpen) : this.#tls(context, allowHalfOpen);
       const timer = setTimeout(() => {
         const stage = tcpStood ? 'TLS handshake' : 'connection';
         const text = `no ${stage} with ${this.#target} within ${connectTimeoutMs} ms`;
@@ -70,6 +74,8 @@ export class Dialer {
       socket.once(context === undefined ? 'connect' : 'secureConnect', () => {
         clearTimeout(timer);
         socket.off('error', onError);
+        // Until the new owner listens, an error must not end the process; 'close' tells it too.
+        socket.on('error', () => {});
         socket.setNoDelay(true);
         socket.setKeepAlive(true, tcpKeepAliveMs);
         resolve(socket);
@@ -77,19 +83,18 @@ export class Dialer {
     });
   }
 
-  #tcp(): Socket {
+  #tcp(allowHalfOpen: boolean): Socket {
     const { host, port } = this.#cluster;
-    return connectTcp({ host, port, allowHalfOpen: true });
+    return connectTcp({ host, port, allowHalfOpen });
   }
 
-  #tls(context: SecureContext): Socket {
+  #tls(context: SecureContext, allowHalfOpen: boolean): Socket {
     const { host, port, tlsServerName, insecureSkipTlsVerify } = this.#cluster;
     const name = tlsServerName === '' ? host : tlsServerName;
     const options: ConnectionOptions & { allowHalfOpen: boolean } = {
       host,
       port,
-      // An upgraded stream may end one side first; undici closes its own sockets itself.
-      allowHalfOpen: true,
+      allowHalfOpen,
       secureContext: context,
       // An IP address must not be sent as SNI (RFC 6066), yet the certificate is checked for it.
       servername: isIP(name) === 0 ? name : '',

@@ -143,7 +143,7 @@ export class Upstream {
    */
   connectRaw(): Promise<Socket> {
     this.counters.rawConnections += 1;
-    return this.#counted(() => this.#dialer.dial('bare'));
+    return this.#counted(() => this.#dialer.dial('bare', true));
   }
 
   /** Requests under way or waiting, per pool; for metrics and limits. */

@@ -82,6 +82,15 @@ describe('the digest', () => {
     expect(two.digest).not.toBe(one.digest);
   });
 
+  test('of long and non-ASCII parts is as good as that of short ones', () => {
+    const long = 'x'.repeat(70_000);
+    expect(digestOf([long])).toBe(digestOf([long]));
+    expect(digestOf([long])).not.toBe(digestOf([`${long}y`]));
+    expect(digestOf(['\u{1f4a7}'.repeat(20_000)])).not.toBe(digestOf(['\u{1f4a7}'.repeat(19_999)]));
+    expect(digestOf(['a'])).not.toBe(digestOf(['b']));
+    expect(digestOf(['a'])).toHaveLength(44);
+  });
+
   test('never confuses two lists of parts', () => {
     const parts = fc.array(fc.string({ maxLength: 6, unit: fc.constantFrom('a', ':', '1', '0') }));
     fc.assert(

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { useServers, codeOf, get } from './support/harness.ts';
+import { Upstream } from '../../src/upstream/upstream.ts';
+import { codeOf, get, useServers } from './support/harness.ts';
 import type { Handler } from './support/harness.ts';
-import { bytesOf, until } from './support/server.ts';
+import { bytesOf, plainCluster, startTcp, until } from './support/server.ts';
 import type { ServerResponse } from './support/server.ts';
 
-const { servePlain, serveTls } = useServers();
+const { closing, servePlain, serveTls } = useServers();
 
 describe('bodies', () => {
   const digest: Handler = async (request, response) => {
@@ -256,5 +257,23 @@ describe('raw sockets', () => {
     const text = (await bytesOf(socket)).toString();
     expect(text).toContain('HTTP/1.1 200 OK');
     expect(text).toContain('none');
+  });
+
+  test('its sides end one by one', async () => {
+    const server = await startTcp((socket) => {
+      socket.end('bye');
+      socket.on('data', (bytes) => received.push(bytes));
+      socket.on('end', () => {
+        ended = true;
+      });
+    });
+    const received: Buffer[] = [];
+    let ended = false;
+    const upstream = closing(Upstream.connect(plainCluster(closing(server))));
+    const socket = await upstream.connectRaw();
+    expect((await bytesOf(Readable.from(socket))).toString()).toBe('bye');
+    socket.end('still here');
+    await until(() => ended);
+    expect(Buffer.concat(received).toString()).toBe('still here');
   });
 });

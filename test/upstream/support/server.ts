@@ -34,7 +34,7 @@ export async function startHttps(
 
 /** Raw TCP: the test writes the response bytes itself. */
 export async function startTcp(onSocket: (socket: Socket) => void): Promise<TestServer> {
-  return track(createTcpServer(onSocket) as unknown as Server);
+  return track(createTcpServer({ allowHalfOpen: true }, onSocket) as unknown as Server);
 }
 
 async function track(server: Server): Promise<TestServer> {
