@@ -157,6 +157,8 @@ export class ExchangeHttp2 implements Exchange {
   }
 
   #over(): void {
+    // A paused request body would keep the closed stream, and with it the session, for ever.
+    if (!this.#stream.destroyed) this.#stream.resume();
     this.#sink?.markClosed();
     // Not `writableFinished`: a short answer closes the stream before Node says 'finish'.
     const { rstCode, writableEnded, aborted } = this.#stream;
@@ -167,9 +169,11 @@ export class ExchangeHttp2 implements Exchange {
   /** The answer is out; the client need not send the rest of its body. */
   #drainRequest(): void {
     const stream = this.#stream;
-    if (this.hasBody && !stream.readableEnded && !stream.closed) {
-      setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
-    }
+    if (!this.hasBody || stream.readableEnded || stream.closed) return;
+    setImmediate(() => {
+      stream.close(constants.NGHTTP2_NO_ERROR);
+      stream.resume();
+    });
   }
 }
 

@@ -10,7 +10,14 @@
  * read does not (semantics 9.2, rows 1-5).
  */
 import type { Readable } from 'node:stream';
-import { serviceUnavailable, tooManyRequests, type StatusResponse } from '../k8s/status.ts';
+import {
+  badRequest,
+  requestEntityTooLarge,
+  serviceUnavailable,
+  tooManyRequests,
+  type StatusResponse,
+} from '../k8s/status.ts';
+import { UpstreamError } from '../upstream/upstream-error.ts';
 import type { Exchange } from './exchange.ts';
 import { forwardedHeaders, relayedHeaders } from './headers.ts';
 import { isLongRunningTarget, isWatchTarget } from './request-kind.ts';
@@ -42,6 +49,14 @@ export interface UpstreamForwarder {
 }
 
 const RETRY_AFTER_SECONDS = 1;
+
+/** A TLS connection keeps about as much memory as its largest write (fanout-measurements 2). */
+const MAX_WRITE_BYTES = 64 * 1024;
+
+const OVERLOADED = 'Too many requests, please try again later.';
+
+/** kube-apiserver's `MaxRequestBodyBytes`, named in its own 413. */
+const UPSTREAM_BODY_LIMIT = 3 * 1024 * 1024;
 
 export class PassThrough {
   open = 0;
@@ -88,11 +103,11 @@ export class PassThrough {
       }
       const sink = exchange.relay(response.status, relayedHeaders(response.rawHeaders));
       this.#pump(response.body, sink, exchange);
-    } catch {
+    } catch (error) {
       response?.body.destroy();
       if (exchange.aborted) return;
       this.unanswered++;
-      exchange.respondStatus(unreachable(exchange.target));
+      exchange.respondStatus(failure(error, exchange.target));
     }
   }
 
@@ -100,7 +115,10 @@ export class PassThrough {
   #pump(body: Readable, sink: Sink, exchange: Exchange): void {
     const move = (): void => {
       if (!sink.ready) return;
-      const chunk = body.read() as Uint8Array | null;
+      const held = body.readableLength;
+      const chunk = body.read(
+        held > MAX_WRITE_BYTES ? MAX_WRITE_BYTES : undefined,
+      ) as Buffer | null;
       if (chunk !== null) sink.write(chunk);
     };
     sink.onReady = move;
@@ -118,11 +136,21 @@ export class PassThrough {
   }
 }
 
-function unreachable(target: string): StatusResponse {
+/** What a client is told when upstream does not answer. */
+export function unreachable(target: string): StatusResponse {
   const message = 'the upstream apiserver did not answer';
   return isWatchTarget(target)
     ? tooManyRequests(message, RETRY_AFTER_SECONDS)
     : serviceUnavailable(message, RETRY_AFTER_SECONDS);
+}
+
+/** What is said in place of an answer. */
+function failure(error: unknown, target: string): StatusResponse {
+  const code = error instanceof UpstreamError ? error.code : undefined;
+  if (code === 'body-too-large') return requestEntityTooLarge(`limit is ${UPSTREAM_BODY_LIMIT}`);
+  if (code === 'bad-request') return badRequest('the request cannot be forwarded');
+  if (code === 'overloaded') return tooManyRequests(OVERLOADED, RETRY_AFTER_SECONDS);
+  return unreachable(target);
 }
 
 function ignore(): void {

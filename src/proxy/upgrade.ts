@@ -8,11 +8,11 @@
  */
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { serviceUnavailable, tooManyRequests } from '../k8s/status.ts';
+import { tooManyRequests } from '../k8s/status.ts';
 import type { UpgradeRequest } from './front-http1.ts';
 import { forwardedHeaders, headerValue, relayedHeaders } from './headers.ts';
+import { unreachable } from './pass-through.ts';
 import { answerStatusAndClose, endAndClose, responseHead } from './raw-answer.ts';
-import { isWatchTarget } from './request-kind.ts';
 
 /** Where upgrades go: a constant of the configuration, never taken from a request. */
 export interface UpgradeUpstream {
@@ -166,11 +166,7 @@ export class UpgradeRelay {
 
   #unreachable(request: UpgradeRequest, client: Duplex): void {
     this.unanswered++;
-    const message = 'the upstream apiserver did not answer';
-    const status = isWatchTarget(request.target)
-      ? tooManyRequests(message, RETRY_AFTER_SECONDS)
-      : serviceUnavailable(message, RETRY_AFTER_SECONDS);
-    answerStatusAndClose(client, status, this.#limits.lingerMs);
+    answerStatusAndClose(client, unreachable(request.target), this.#limits.lingerMs);
   }
 }
 

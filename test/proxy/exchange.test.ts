@@ -220,6 +220,32 @@ describe.each(PROTOCOLS)('an exchange over %s', (protocol) => {
     expect(late).toBe(2);
   });
 
+  test.each(['answered', 'aborted'])(
+    'a body that was half read and left is let go, %s',
+    async (how) => {
+      let seen: Exchange | undefined;
+      handle = (exchange) => {
+        exchange.body().once('data', () => {
+          exchange.body().pause();
+          seen = exchange;
+        });
+      };
+      const client = await running.client(protocol);
+      const body = Buffer.alloc(400_000);
+      const response = client.open({ method: 'POST', path: '/', body, keepBodyOpen: true });
+      await eventually(() => seen !== undefined);
+      if (how === 'aborted') response.abort();
+      // Over HTTP/1.1 nobody sees the abort while nobody reads: the answer finds out.
+      if (how === 'answered' || protocol === 'http/1.1') {
+        seen?.respondStatus(tooManyRequests('no', 1));
+      }
+      await response.untilEnd();
+      client.close();
+      const { stats } = running.server;
+      await eventually(() => stats.openStreams === 0 && stats.openRequestsHttp1 === 0);
+    },
+  );
+
   test('a client that goes away before the answer does no harm', async () => {
     let seen: Exchange | undefined;
     handle = (exchange) => {

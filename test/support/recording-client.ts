@@ -138,16 +138,15 @@ class ClientHttp2 implements ProtocolClient {
     });
     stream.on('data', (chunk: Buffer) => recorded.recordChunk(chunk));
     stream.on('error', ignore);
-    let ended = false;
+    // Not only at 'close': a client that still waits to send its body may never get there.
     stream.on('end', () => {
-      ended = true;
+      if (this.#sawEnd(stream.id)) recorded.recordEnd({ kind: 'clean' });
     });
     stream.on('close', () => {
       const code = stream.rstCode ?? 0;
       if (this.#tap.destroyed && !this.#sawEnd(stream.id)) {
         recorded.recordEnd({ kind: 'cut', error: 'connection closed' });
       } else if (code !== 0) recorded.recordEnd({ kind: 'reset', code });
-      else if (ended) recorded.recordEnd({ kind: 'clean' });
       else recorded.recordEnd({ kind: 'cut', error: 'no END_STREAM' });
     });
     if (request.body !== undefined) stream.write(request.body);
@@ -200,7 +199,7 @@ class ClientHttp1 implements ProtocolClient {
       port: this.#options.port,
       method: request.method ?? 'GET',
       path: request.path,
-      headers: mutable(request.headers),
+      headers: { ...framing(request), ...mutable(request.headers) },
     });
     let incoming: IncomingMessage | undefined;
     const recorded = new RecordedResponse({
@@ -242,6 +241,13 @@ class ClientHttp1 implements ProtocolClient {
     this.#agent.destroy();
     for (const response of this.#incoming) response.destroy();
   }
+}
+
+/** node:http frames a body by itself for some methods only. */
+function framing(request: RecordedRequest): Record<string, string> {
+  if (request.keepBodyOpen === true) return { 'transfer-encoding': 'chunked' };
+  if (request.body === undefined) return {};
+  return { 'content-length': String(Buffer.byteLength(request.body)) };
 }
 
 function mutable(headers: RecordedRequest['headers'] = {}): Record<string, string | string[]> {
