@@ -74,6 +74,6 @@ export class Feeds {
 }
 
 function countsOf({ counters }: Freshness): FreshnessCounts {
-  const { atOnce, byEvents, byList, byDelta, unproven } = counters;
-  return { proven: atOnce + byEvents + byList + byDelta, unproven, waitedMs: 0 };
+  const { atOnce, byEvents, byList, byDelta, unproven, waitedMs } = counters;
+  return { proven: atOnce + byEvents + byList + byDelta, unproven, waitedMs };
 }

@@ -3,6 +3,7 @@ import { Authorizer } from './auth/authorize.ts';
 import { WatchRechecks } from './auth/recheck.ts';
 import type { Lanes } from './cache/lanes.ts';
 import type { Config } from './config/config.ts';
+import { resourceId } from './k8s/resource.ts';
 import type { Subjects } from './main-subjects.ts';
 import type { Logger } from './observe/log.ts';
 import { requestLog } from './observe/log.ts';
@@ -127,10 +128,8 @@ export class Serving {
         target: exchange.target,
         verb: finished.verb,
         resource:
-          finished.resource === ''
-            ? ''
-            : `${finished.group}/${finished.version}/${finished.resource}`,
-        namespace: '',
+          finished.resource === '' ? '' : resourceId({ ...finished, plural: finished.resource }),
+        namespace: finished.namespace,
         code: exchange.status,
         source: finished.source,
         reason,

@@ -4,6 +4,8 @@
  */
 import type { LaneSubject } from './cache/lanes.ts';
 import type { Config } from './config/config.ts';
+import type { CollectionTarget, ObjectTarget } from './k8s/request-target.ts';
+import type { Resource } from './k8s/resource.ts';
 import { resourceId } from './k8s/resource.ts';
 import { selectableFields } from './k8s/selectable-fields.ts';
 import type { DiscoveredResource } from './upstream/cacheable.ts';
@@ -32,6 +34,10 @@ export class Subjects {
     return subject;
   }
 
+  resourceOf(target: CollectionTarget | ObjectTarget): Resource | undefined {
+    return this.#discovery.lookup(target.group, target.version, target.plural)?.resource;
+  }
+
   /** By id, as the configuration names it: `v1/pods`, `apps/v1/deployments`. */
   byId(id: string): LaneSubject | undefined {
     const parts = id.split('/');
@@ -48,6 +54,6 @@ export class Subjects {
 
 function subjectOf(found: DiscoveredResource): LaneSubject {
   const { resource, custom } = found;
-  const jsonPaths = custom ? (found.selectableFields) : undefined;
+  const jsonPaths = custom ? found.selectableFields : undefined;
   return { resource, custom, fields: selectableFields(resource, jsonPaths) };
 }

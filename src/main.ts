@@ -60,7 +60,9 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
     policy: { secrets: config.resources.secrets },
   });
   const feeds = new Feeds(upstream, config, logger);
-  const lanes: Lanes = createLanes(config, (lane) => feeds.start(lane, (reason) => lanes.close(lane.id, reason)));
+  const lanes: Lanes = createLanes(config, (lane) =>
+    feeds.start(lane, (reason) => lanes.close(lane.id, reason)),
+  );
   const subjects = new Subjects(discovery, config.resources);
   discovery.onChange(({ kind, resource }) => lanes.close(resourceId(resource), `resource ${kind}`));
 
@@ -182,11 +184,11 @@ function pin(id: string, subjects: Subjects, lanes: Lanes, logger: Logger): void
 
 function upstreamStatus(upstream: Upstream, discovery: Discovery): UpstreamStatus {
   return {
-    url: `${upstream.authority}${upstream.basePath}`,
+    url: upstream.url,
     connected: discovery.lastError === '',
     reached: discovery.ready,
     lastError: discovery.lastError,
-    requests: [],
+    requests: [...upstream.requests.values()],
   };
 }
 

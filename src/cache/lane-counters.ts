@@ -2,12 +2,15 @@
 export class LaneCounters {
   eventsSent = 0;
   bookmarksSent = 0;
-  /** Of watches and lists. */
-  bytesSent = 0;
+  watchBytesSent = 0;
+  listBytesSent = 0;
   lists = 0;
   /** Objects looked at for lists, and those that were sent. */
   listObjectsRead = 0;
   listObjectsSent = 0;
   /** Lists broken off because the window moved past them. */
   listsExpired = 0;
+  /** Complete lists taken from upstream, the first and every relist, and how long they took. */
+  loads = 0;
+  loadMs = 0;
 }

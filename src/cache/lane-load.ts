@@ -21,7 +21,7 @@ const NO_PREFIX = Buffer.alloc(0);
 export class LaneLoad {
   readonly #lane: Lane;
   readonly #bridge: boolean;
-  readonly #done: () => void;
+  readonly #done: (complete: boolean) => void;
   /** The lane holds something already, be it of a load that broke off: compare with it. */
   readonly #relist: boolean;
   readonly #key = new ScratchKey();
@@ -32,7 +32,7 @@ export class LaneLoad {
   /** The list shows a past that the lane was not told: upstream was restored from a backup, or upgraded. */
   #diverged = false;
 
-  constructor(lane: Lane, bridge: boolean, done: () => void) {
+  constructor(lane: Lane, bridge: boolean, done: (complete: boolean) => void) {
     this.#lane = lane;
     this.#bridge = bridge;
     this.#done = done;
@@ -65,7 +65,7 @@ export class LaneLoad {
   /** The list is complete and consistent at `revision`. */
   finish(revision: number): void {
     const lane = this.#lane;
-    this.#done();
+    this.#done(true);
     if (lane.state.kind === 'closed') return;
     if (!this.#relist) {
       lane.resetWindow(revision);
@@ -92,7 +92,7 @@ export class LaneLoad {
 
   /** The list broke off: the lane stays as it was. */
   abandon(): void {
-    this.#done();
+    this.#done(false);
     if (this.#lane.state.kind === 'closed') return;
     for (const place of this.#changed) this.#lane.arena.unpin(place);
     this.#changed.length = 0;

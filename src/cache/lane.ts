@@ -177,8 +177,12 @@ export class Lane {
   /** Starts an initial list or a relist; events are ignored until it is finished or abandoned. */
   beginLoad(): LaneLoad {
     if (this.#load !== undefined) throw new Error('lane is already loading');
-    this.#load = new LaneLoad(this, this.#options.bridgeExpiry, () => {
+    const began = this.#now();
+    this.#load = new LaneLoad(this, this.#options.bridgeExpiry, (complete) => {
       this.#load = undefined;
+      if (!complete) return;
+      this.counters.loads++;
+      this.counters.loadMs += this.#now() - began;
     });
     return this.#load;
   }

@@ -12,6 +12,7 @@ export interface FinishedExchange {
   readonly group: string;
   readonly version: string;
   readonly resource: string;
+  readonly namespace: string;
   readonly source: 'cache' | 'passthrough' | 'local';
   readonly reason: string;
   /** Undefined for watches and other long answers. */
@@ -22,6 +23,7 @@ export interface FinishedExchange {
 interface Facts {
   readonly beganMs: number;
   resource: Resource | undefined;
+  namespace: string;
   source: FinishedExchange['source'];
   reason: string;
 }
@@ -51,6 +53,7 @@ export class RequestLog {
     const facts: Facts = {
       beganMs: performance.now(),
       resource: undefined,
+      namespace: '',
       source: 'local',
       reason: '',
     };
@@ -58,9 +61,11 @@ export class RequestLog {
     exchange.onClose(() => this.#over(exchange, facts));
   }
 
-  about(exchange: Exchange, resource: Resource): void {
+  about(exchange: Exchange, resource: Resource, namespace: string): void {
     const facts = this.#facts.get(exchange);
-    if (facts !== undefined) facts.resource = resource;
+    if (facts === undefined) return;
+    facts.resource = resource;
+    facts.namespace = namespace;
   }
 
   servedFromCache(exchange: Exchange): void {
@@ -90,6 +95,7 @@ export class RequestLog {
       group: facts.resource?.group ?? '',
       version: facts.resource?.version ?? '',
       resource: facts.resource?.plural ?? '',
+      namespace: facts.namespace,
       source: facts.source,
       reason: facts.reason,
       durationMs: isLongRunningTarget(target) ? undefined : latencyMs,

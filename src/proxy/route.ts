@@ -18,6 +18,7 @@ import type { GetOptions, ListOptions } from '../k8s/list-options.ts';
 import { parseGetOptions, parseListOptions } from '../k8s/list-options.ts';
 import { negotiate } from '../k8s/media-type.ts';
 import type { CollectionTarget, ObjectTarget } from '../k8s/request-target.ts';
+import type { Resource } from '../k8s/resource.ts';
 import { fitsScope, parseRequestTarget } from '../k8s/request-target.ts';
 import { supportsFields } from '../k8s/selectable-fields.ts';
 import type { Admission } from './admit.ts';
@@ -37,6 +38,8 @@ import type { ListServices } from './write-list.ts';
 /** What routing asks of discovery. Undefined: unknown, or never served from memory. */
 export interface Subjects {
   lookup(group: string, version: string, plural: string): LaneSubject | undefined;
+  /** The resource a target names, cached or not; undefined when discovery does not know it. */
+  resourceOf(target: CollectionTarget | ObjectTarget): Resource | undefined;
 }
 
 /** What routing asks of the lanes. */
@@ -117,13 +120,14 @@ export class Route {
   }
 
   async #serve(exchange: Exchange): Promise<Served> {
-    if (exchange.method !== 'GET' || exchange.hasBody) return notServed('not a read');
     const target = parseRequestTarget(exchange.target);
+    const known = target.kind !== 'other' && this.#parts.subjects.resourceOf(target);
+    if (known) this.#parts.log.about(exchange, known, target.namespace);
+    if (exchange.method !== 'GET' || exchange.hasBody) return notServed('not a read');
     if (target.kind === 'other') return notServed(target.reason);
     const subject = this.#parts.subjects.lookup(target.group, target.version, target.plural);
     if (subject === undefined) return notServed('resource not cached');
     if (!fitsScope(target, subject.resource)) return notServed('scope does not fit');
-    this.#parts.log.about(exchange, subject.resource);
     const eligible = understand(target, subject);
     if ('kind' in eligible) return eligible;
     if (selectorBytes(eligible) > this.#parts.maxSelectorBytes) return notServed('long selector');

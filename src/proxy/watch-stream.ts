@@ -137,7 +137,7 @@ export class WatchStream implements CursorReader, ClockedWatch {
     const batch = this.#services.writer.batch(lane, cursor.group, cursor.next);
     const { counters } = lane;
     counters.eventsSent += batch.to - cursor.next;
-    counters.bytesSent += batch.bytes.length;
+    counters.watchBytesSent += batch.bytes.length;
     cursor.next = batch.to;
     this.#sentRevision = batch.revision;
     batch.hold();
@@ -258,7 +258,7 @@ export class WatchStream implements CursorReader, ClockedWatch {
       return;
     }
     this.#buffer = buffer;
-    this.#plan.lane.counters.bytesSent += length;
+    this.#plan.lane.counters.watchBytesSent += length;
     this.#sink.write(marker === undefined ? bytes : Buffer.concat([bytes, marker]));
   }
 

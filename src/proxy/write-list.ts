@@ -78,7 +78,7 @@ export class ListWriter {
   /** Fits one buffer: answered like any small body. */
   #respondWhole(): void {
     const body = Buffer.from(this.#buffer.subarray(0, this.#length));
-    this.#plan.lane.counters.bytesSent += body.length;
+    this.#plan.lane.counters.listBytesSent += body.length;
     this.#exchange.respondBytes(200, 'application/json', body);
   }
 
@@ -117,7 +117,7 @@ export class ListWriter {
 
   #written(sink: Sink): Promise<void> {
     const bytes = this.#buffer.subarray(0, this.#length);
-    this.#plan.lane.counters.bytesSent += bytes.length;
+    this.#plan.lane.counters.listBytesSent += bytes.length;
     this.#length = 0;
     return new Promise((resolve) => {
       sink.onReady = resolve;

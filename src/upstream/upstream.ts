@@ -57,6 +57,8 @@ export class Upstream {
   readonly basePath: string;
   /** host:port, for the Host header of upgrades. */
   readonly authority: string;
+  /** `https://host:port/prefix`, for people. */
+  readonly url: string;
   /** Where the configuration came from, for logs. */
   readonly origin: string;
   /** Plain numbers, read at scrape time. */
@@ -69,6 +71,8 @@ export class Upstream {
     repeated: 0,
     errors: 0,
   };
+  /** Own requests by verb and status (0: no answer); a dozen rows at most. */
+  readonly requests = new Map<string, { verb: string; code: number; count: number }>();
   readonly #options: UpstreamOptions;
   readonly #credentials: Credentials;
   readonly #contexts: TlsContexts;
@@ -79,6 +83,7 @@ export class Upstream {
   private constructor(cluster: ClusterConfig, options: UpstreamOptions) {
     this.basePath = cluster.basePath;
     this.authority = authorityOf(cluster);
+    this.url = `${cluster.scheme}://${this.authority}${cluster.basePath}`;
     this.origin = cluster.origin;
     this.#options = options;
     this.#credentials = new Credentials(cluster.reader, {
@@ -177,8 +182,9 @@ export class Upstream {
     for (const [name, value] of Object.entries({ accept: JSON_TYPE, ...request.headers })) {
       headers.push(name, value);
     }
-    return this.#send(longRunning ? 'readerWatches' : 'readerCalls', {
-      method: request.method ?? 'GET',
+    const method = request.method ?? 'GET';
+    const sent = this.#send(longRunning ? 'readerWatches' : 'readerCalls', {
+      method,
       path,
       headers,
       body: request.body ?? null,
@@ -186,6 +192,19 @@ export class Upstream {
       headersTimeoutMs: longRunning ? options.watchHeadersTimeoutMs : options.callHeadersTimeoutMs,
       bodyTimeoutMs: longRunning ? 0 : options.callBodyTimeoutMs,
     });
+    const verb = longRunning ? 'watch' : method.toLowerCase();
+    sent.then(
+      ({ status }) => this.#tally(verb, status),
+      () => this.#tally(verb, 0),
+    );
+    return sent;
+  }
+
+  #tally(verb: string, code: number): void {
+    const key = `${verb} ${code}`;
+    const row = this.requests.get(key);
+    if (row === undefined) this.requests.set(key, { verb, code, count: 1 });
+    else row.count += 1;
   }
 
   async #send(pool: PoolName, request: ExchangeRequest): Promise<UpstreamResponse> {

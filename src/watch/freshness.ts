@@ -85,6 +85,8 @@ export interface FreshnessCounters {
   byList: number;
   byDelta: number;
   unproven: number;
+  /** Milliseconds that readers waited, all together. */
+  waitedMs: number;
 }
 
 export class Freshness {
@@ -94,6 +96,7 @@ export class Freshness {
     byList: 0,
     byDelta: 0,
     unproven: 0,
+    waitedMs: 0,
   };
   readonly #resource: Resource;
   readonly #writer: LaneWriter;
@@ -218,10 +221,12 @@ export class Freshness {
       outcome = unproven('too many readers are waiting');
     } else {
       this.#reading++;
+      const beganMs = this.#clock.now();
       try {
         outcome = await read();
       } finally {
         this.#reading--;
+        this.counters.waitedMs += this.#clock.now() - beganMs;
       }
       if (this.#unusable() !== '') outcome = unproven(this.#unusable());
     }
