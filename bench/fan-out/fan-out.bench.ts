@@ -75,7 +75,9 @@ async function run({ quick, real, profile }: BenchArguments): Promise<void> {
   const cluster = await startCluster(real);
   const rows: Row[] = [];
   const memory: MemoryRow[] = [];
-  const crowds = crowdsOf(quick, real);
+  const crowds = crowdsOf(quick, real).filter(
+    ({ watchers, streams }) => args.crowd === '' || args.crowd === `${watchers}x${streams}`,
+  );
   await cluster.createObjects(Math.max(OBJECTS, ...crowds.map(({ watchers }) => watchers)));
   try {
     for (const crowd of crowds) {

@@ -9,6 +9,8 @@ export interface BenchArguments {
   readonly profile: string;
   /** Only loads whose name holds this text. */
   readonly only: string;
+  /** Only this crowd: `2000x1`. */
+  readonly crowd: string;
 }
 
 export function benchArguments(): BenchArguments {
@@ -19,6 +21,7 @@ export function benchArguments(): BenchArguments {
       upstream: { type: 'string', default: 'simulated' },
       profile: { type: 'string', default: '' },
       only: { type: 'string', default: '' },
+      crowd: { type: 'string', default: '' },
     },
   });
   return {
@@ -26,6 +29,7 @@ export function benchArguments(): BenchArguments {
     real: values.upstream === 'real',
     profile: String(values.profile),
     only: String(values.only),
+    crowd: String(values.crowd),
   };
 }
 

@@ -27,12 +27,14 @@ export interface Written {
 export interface BenchCluster {
   readonly name: 'simulated' | 'kube-apiserver';
   readonly kubeconfig: string;
+  /** `http://127.0.0.1:34567` */
+  readonly kubeconfigServer: string;
   readonly token: string;
   /** The cluster's own apiserver as a server to be loaded, when it is worth that. */
   readonly server: BenchServer | undefined;
   /** Makes objects `object-00000`.. of which every change is one event of about a kilobyte. */
   createObjects(count: number): Promise<void>;
-  /** Makes pods; returns the bytes of all of them. */
+  /** Makes pods of about 8 KB. */
   createPods(count: number): Promise<void>;
   /** Watches that start here see the next write first. Numbers of stamps begin anew. */
   revision(): Promise<number>;

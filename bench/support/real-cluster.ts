@@ -32,6 +32,7 @@ class RealCluster implements BenchCluster {
   readonly name = 'kube-apiserver';
   readonly token: string;
   readonly kubeconfig: string;
+  readonly kubeconfigServer: string;
   readonly server: BenchServer;
   readonly #controlPlane: ControlPlane;
   readonly #pads: string[] = [];
@@ -41,6 +42,7 @@ class RealCluster implements BenchCluster {
   constructor(controlPlane: ControlPlane, kubeconfig: string) {
     this.#controlPlane = controlPlane;
     this.kubeconfig = kubeconfig;
+    this.kubeconfigServer = controlPlane.url;
     this.token = controlPlane.tokens.admin;
     const { port } = new URL(controlPlane.url);
     const pid = controlPlane.apiserverPid ?? 0;

@@ -46,6 +46,7 @@ class SimulatedCluster implements BenchCluster {
   readonly token = TOKEN;
   readonly server = undefined;
   readonly kubeconfig: string;
+  readonly kubeconfigServer: string;
   readonly #simulator: Simulator;
   readonly #directory = mkdtempSync(join(tmpdir(), 'watershed-bench-'));
   readonly #objects: Collection;
@@ -56,6 +57,7 @@ class SimulatedCluster implements BenchCluster {
     this.#simulator = simulator;
     this.#objects = simulator.store.get('v1', 'configmaps');
     this.kubeconfig = join(this.#directory, 'kubeconfig');
+    this.kubeconfigServer = simulator.url;
     writeFileSync(this.kubeconfig, kubeconfig(simulator.url));
     const namespaces = simulator.store.get('v1', 'namespaces');
     simulator.writes.create(namespaces, { metadata: { name: NAMESPACE } }, { manager: 'bench' });
