@@ -1,0 +1,106 @@
+// Sixty client-go informers through Watershed while objects change at kube-apiserver: nothing missed,
+// nothing twice, no step back, no error, no relist, and the apiserver sees one watch per resource
+// however many informers there are; the same while the apiserver is killed three times.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeAll, afterAll, expect, test } from 'vitest';
+import { buildTimeoutMs, describeWithControlPlane } from './support/go.ts';
+import { Informers } from './support/informers.ts';
+import { startBareStack } from './support/stack.ts';
+import type { Stack } from './support/stack.ts';
+
+const informers = 60;
+const writes = 5_000;
+const restarts = 3;
+/** How long the apiserver is up before it is killed again. */
+const upMs = 2_000;
+const resources = ['pods', 'nodes', 'leases', 'configmaps', 'services', 'widgets'] as const;
+
+describeWithControlPlane('Informers through the proxy', () => {
+  let stack: Stack;
+  let own: Map<string, number>;
+  let running: Informers | undefined;
+
+  beforeAll(async () => {
+    stack = await startBareStack();
+    own = await openWatches(stack);
+    await stack.startProxy();
+  }, buildTimeoutMs);
+
+  afterEach(async () => {
+    await running?.stop();
+    running = undefined;
+  });
+
+  afterAll(async () => {
+    await stack?.stop();
+  });
+
+  async function start(args: readonly string[]): Promise<Informers> {
+    const { controlPlane, watershed } = stack;
+    running = await Informers.start([
+      `--kubeconfig=${await controlPlane.kubeconfig('admin', { server: watershed.url })}`,
+      `--direct-kubeconfig=${await controlPlane.kubeconfig('admin')}`,
+      `--informers=${informers}`,
+      `--writes=${writes}`,
+      '--write',
+      '--timeout=120s',
+      ...args,
+    ]);
+    await running.said('READY');
+    return running;
+  }
+
+  for (const watchList of ['on', 'off'] as const) {
+    test(`watch-list ${watchList}: every store is right in every step`, async () => {
+      const program = await start([`--watch-list=${watchList}`]);
+      program.tell('GO');
+      await program.said('WRITTEN');
+      const now = await openWatches(stack);
+      const verdict = await program.verdict();
+      console.log(`watch-list ${watchList}: ${JSON.stringify(verdict)}`);
+      expect(verdict).toMatchObject({ ok: true, writes, errors: 0, relists: 0, writeErrors: 0 });
+      const upstream = resources.map((name) => [name, (now.get(name) ?? 0) - (own.get(name) ?? 0)]);
+      expect(Object.fromEntries(upstream)).toEqual(
+        Object.fromEntries(resources.map((name) => [name, 1])),
+      );
+    }, 240_000);
+  }
+
+  for (const watchList of ['on', 'off'] as const) {
+    test(`watch-list ${watchList}: ${restarts} restarts of the apiserver lose nothing`, async () => {
+      const program = await start([
+        `--watch-list=${watchList}`,
+        '--max-errors=-1',
+        '--max-relists=-1',
+      ]);
+      program.tell('GO');
+      for (let restart = 0; restart < restarts; restart++) {
+        await sleep(upMs);
+        await stack.controlPlane.restartApiserver();
+      }
+      const verdict = await program.verdict();
+      console.log(`${restarts} restarts: ${JSON.stringify(verdict)}`);
+      expect(verdict).toMatchObject({
+        ok: true,
+        equal: true,
+        violations: 0,
+        missed: 0,
+        foreign: 0,
+      });
+    }, 300_000);
+  }
+});
+
+/** Open watches by resource, as kube-apiserver itself counts them (its own informers included). */
+async function openWatches(stack: Stack): Promise<Map<string, number>> {
+  const { body } = await stack.controlPlane.request('GET', '/metrics');
+  const counts = new Map<string, number>();
+  for (const line of body.toString().split('\n')) {
+    const found = /^apiserver_longrunning_requests\{(.*)\} (\S+)$/.exec(line);
+    if (found === null || !found[1].includes('verb="WATCH"')) continue;
+    const name = /resource="([^"]*)"/.exec(found[1])?.[1] ?? '';
+    counts.set(name, (counts.get(name) ?? 0) + Number(found[2]));
+  }
+  return counts;
+}
