@@ -7,7 +7,7 @@
 import type { Access, User } from './access.ts';
 import type { Collection } from './collection.ts';
 import { DISCOVERY_TYPE, aggregatedDiscovery, discoveryDocument } from './discovery.ts';
-import { badRequestError, failure, methodNotAllowed, noSuchPath } from './errors.ts';
+import { failure, methodNotAllowed, noSuchPath, unsupportedMediaType } from './errors.ts';
 import type { Faults } from './faults.ts';
 import { viewOf } from './media.ts';
 import { goText } from './object.ts';
@@ -17,6 +17,7 @@ import { parseReadOptions, parseRevisionText } from './read-options.ts';
 import { actionOf, verbOf } from './request.ts';
 import type { ApiRequest, Target } from './request.ts';
 import type { Response } from './response.ts';
+import { isProtobuf } from './review-protobuf.ts';
 import { answerReview, isReview } from './reviews.ts';
 import { Selection } from './selection.ts';
 import { serveList } from './serve-list.ts';
@@ -118,6 +119,7 @@ async function answerResource(resource: ResourceRequest, parts: ApiParts): Promi
     view: createView(collection.kind, view),
     body: request.method === 'GET' ? Buffer.alloc(0) : await parts.readBody(),
   };
+  if (isProtobuf(write.body)) throw unsupportedMediaType();
   switch (verb) {
     case 'get':
       return serveGet(resource, parts, write);
@@ -226,9 +228,5 @@ export async function readBody(chunks: AsyncIterable<Buffer>, maxBytes: number):
     }
     parts.push(chunk);
   }
-  const body = Buffer.concat(parts);
-  if (body.subarray(0, 4).toString('latin1') === 'k8s\0') {
-    throw badRequestError('the simulator reads JSON bodies only');
-  }
-  return body;
+  return Buffer.concat(parts);
 }

@@ -58,7 +58,7 @@ export function methodNotAllowed(): ApiError {
 }
 
 export function unsupportedMediaType(): ApiError {
-  const message = '415: Unsupported Media Type';
+  const message = '415: Unsupported Media Type (the simulator reads JSON)';
   return failure({ code: 415, message, reason: 'UnsupportedMediaType', details: {} });
 }
 

@@ -18,6 +18,8 @@ const OWNED_METADATA: readonly string[] = [
   'ownerReferences',
 ];
 
+const STRUCTS = new Set(['metadata', 'spec', 'status']);
+
 export interface Ownership {
   readonly kind: Kind;
   readonly manager: string;
@@ -66,16 +68,16 @@ function fieldSet(object: JsonObject): JsonObject {
   const set: JsonObject = {};
   for (const name of Object.keys(object).sort()) {
     const value = object[name];
-    if (value !== undefined) set[`f:${name}`] = valueSet(value, true);
+    if (value !== undefined) set[`f:${name}`] = valueSet(value, STRUCTS.has(name));
   }
   return set;
 }
 
-/** @param root the top members of an object have no `.` of their own. */
-function valueSet(value: Json, root = false): JsonObject {
+/** @param struct a struct that is always there has no `.` of its own, a map or pointer has. */
+function valueSet(value: Json, struct = false): JsonObject {
   if (value === null || typeof value !== 'object') return {};
   if (Array.isArray(value)) return listSet(value);
-  const self: JsonObject = root ? {} : { '.': {} };
+  const self: JsonObject = struct ? {} : { '.': {} };
   if (Object.keys(value).length === 0) return {};
   for (const name of Object.keys(value).sort()) self[`f:${name}`] = valueSet(value[name]);
   return self;

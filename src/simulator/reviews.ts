@@ -8,6 +8,7 @@ import { goJson } from '../k8s/go-text.ts';
 import { allows } from './access.ts';
 import type { Access, Action, User } from './access.ts';
 import { badRequestError, noSuchPath } from './errors.ts';
+import { decodeReview, isProtobuf } from './review-protobuf.ts';
 import type { Target } from './request.ts';
 import { timestamp } from './writes.ts';
 
@@ -23,7 +24,8 @@ export const reviewKinds: Readonly<Record<string, Readonly<Record<string, string
   },
 };
 
-interface ReviewSpec {
+/** The part of a review that asks. */
+export interface ReviewSpec {
   readonly resourceAttributes?: Readonly<Record<string, string>>;
   readonly nonResourceAttributes?: Readonly<Record<string, string>>;
   readonly user?: string;
@@ -38,7 +40,7 @@ export function isReview({ group, version, plural }: Target): boolean {
 export function answerReview(target: Target, body: Buffer, caller: User, access: Access): string {
   const groupVersion = `${target.group}/${target.version}`;
   const head = { kind: reviewKinds[groupVersion][target.plural], apiVersion: groupVersion };
-  const spec = specOf(body);
+  const spec = isProtobuf(body) ? decodeReview(body, target.plural) : parseSpec(body);
   switch (target.plural) {
     case 'selfsubjectreviews': {
       const metadata = { creationTimestamp: timestamp() };
@@ -90,7 +92,7 @@ function userInfo(user: User): Record<string, unknown> {
   return { username: user.name, uid: `uid-${user.name}`, groups: user.groups };
 }
 
-function specOf(body: Buffer): ReviewSpec {
+function parseSpec(body: Buffer): ReviewSpec {
   try {
     const review = JSON.parse(body.toString() || '{}') as { spec?: ReviewSpec } | null;
     return review?.spec ?? {};

@@ -35,7 +35,7 @@ export interface WatchRequest {
 export async function serveWatch(request: WatchRequest, response: Response): Promise<void> {
   const { collection, revisions, options, limits } = request;
   const { revision = 0, sendInitialEvents } = options;
-  response.head(200, { 'Transfer-Encoding': 'chunked' });
+  response.head(200);
   response.stream.flushHeaders();
   if (sendInitialEvents === true) {
     if (!(await revisions.waitFor(revision, limits.freshnessTimeoutMs))) {

@@ -83,11 +83,16 @@ export class SimulatorServer {
       if (faults.delayMs > 0 && request.path !== '/_faults') await sleep(faults.delayMs);
       await answer(request, response, {
         ...this.#parts,
-        readBody: () => readBody(incoming, options.maxBodyBytes),
+        // Giving up on a body must not take the connection along: the answer still has to leave.
+        readBody: () => {
+          const chunks = incoming.iterator({ destroyOnReturn: false });
+          return readBody(chunks as AsyncIterable<Buffer>, options.maxBodyBytes);
+        },
       });
     } catch (error) {
-      if (outgoing.headersSent || response.ended) return response.stream.destroy() as never;
-      response.status(error instanceof ApiError ? error.status : internalError(String(error)));
+      // Too late for an answer: the client learns it from the broken stream.
+      if (outgoing.headersSent || response.ended) response.stream.destroy();
+      else response.status(error instanceof ApiError ? error.status : internalError(String(error)));
     }
     incoming.resume();
   }
