@@ -100,8 +100,10 @@ export class Arena {
     words[w + 1] = key.length | (key.namespaceLength << 16);
     slab.doubles[(w + 2) >> 1] = revision;
     let at = start + this.#headerBytes;
-    key.bytes.copy(slab.bytes, at, 0, key.length);
-    at += key.length;
+    // Keys are short: a loop beats a call into the runtime.
+    const source = key.bytes;
+    const target = slab.bytes;
+    for (let i = 0; i < key.length; i++) target[at++] = source[i];
     copyObject(bytes, scan, prefix, slab.bytes, at);
     return place;
   }

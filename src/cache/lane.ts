@@ -89,6 +89,7 @@ export class Lane {
     place: NO_PLACE,
     replacedPlace: NO_PLACE,
     replacedSequence: 0,
+    deadBytes: 0,
     timeMs: 0,
   };
   readonly counters = new LaneCounters();
@@ -427,16 +428,21 @@ export class Lane {
     const slot = this.index.find(record.hash, key.bytes, 0, key.length);
     const live = slot >= 0 && this.index.isLive(slot);
     if (slot >= 0) record.replacedSequence = this.index.sequenceOf(slot);
-    if (live) record.replacedPlace = this.index.placeOf(slot);
+    if (live) {
+      record.replacedPlace = this.index.placeOf(slot);
+      record.deadBytes = this.arena.entryBytes(record.replacedPlace);
+    }
     if (type === DELETED && !live) {
       // A deletion of something never shown to us: nothing changes but the frontier.
       record.type = BOOKMARK;
       record.replacedSequence = 0;
+      record.deadBytes = 0;
       this.#commit(record);
       return;
     }
     record.place = place;
     record.type = type === DELETED ? DELETED : live ? MODIFIED : ADDED;
+    if (type === DELETED) record.deadBytes += this.arena.entryBytes(place);
     this.#commit(record);
     if (type !== DELETED) {
       this.arena.addLive(place);
@@ -489,6 +495,7 @@ export class Lane {
     record.place = NO_PLACE;
     record.replacedPlace = NO_PLACE;
     record.replacedSequence = 0;
+    record.deadBytes = 0;
     record.timeMs = this.#now() - this.#startedAt;
     return record;
   }

@@ -26,8 +26,8 @@ export type RecordType =
   typeof ADDED | typeof MODIFIED | typeof DELETED | typeof BOOKMARK | typeof RESET | typeof MOVE;
 
 const PAGE_RECORDS = 4096;
-/** Bytes of one record: a double, five 32-bit columns and a byte (see RecordPage). */
-export const RECORD_BYTES = 29;
+/** Bytes of one record: a double, six 32-bit columns and a byte (see RecordPage). */
+export const RECORD_BYTES = 33;
 /** "The record before is more than 2^32 records away": always outside the window. */
 const FAR = 0xffffffff;
 
@@ -39,6 +39,8 @@ class RecordPage {
   /** Distance to the record this one replaced; 0 = the key was never seen before. */
   readonly replacedDistances: Uint32Array;
   readonly hashes: Uint32Array;
+  /** Bytes of entries that are kept for this record alone; here, so that dropping it touches no old slab. */
+  readonly deadBytes: Uint32Array;
   /** Seconds/10 since the log was made. */
   readonly times: Uint32Array;
   readonly types: Uint8Array;
@@ -52,7 +54,8 @@ class RecordPage {
     this.replacedDistances = new Uint32Array(memory, column(16), PAGE_RECORDS);
     this.hashes = new Uint32Array(memory, column(20), PAGE_RECORDS);
     this.times = new Uint32Array(memory, column(24), PAGE_RECORDS);
-    this.types = new Uint8Array(memory, column(28), PAGE_RECORDS);
+    this.deadBytes = new Uint32Array(memory, column(28), PAGE_RECORDS);
+    this.types = new Uint8Array(memory, column(32), PAGE_RECORDS);
   }
 }
 
@@ -65,6 +68,8 @@ export interface NewRecord {
   replacedPlace: Place;
   /** Sequence number of the record that was replaced, or 0. */
   replacedSequence: number;
+  /** Bytes of the entries that die with this record: what it replaced, and a deletion's own last state. */
+  deadBytes: number;
   timeMs: number;
 }
 
@@ -125,6 +130,7 @@ export class Log {
     page.replacedDistances[i] =
       record.replacedSequence === 0 ? 0 : Math.min(sequence - record.replacedSequence, FAR);
     page.hashes[i] = record.hash;
+    page.deadBytes[i] = record.deadBytes;
     page.times[i] = Math.floor(record.timeMs / 100);
     page.types[i] = record.type;
     this.#headRevision = record.revision;
@@ -174,6 +180,10 @@ export class Log {
 
   hash(sequence: number): number {
     return this.#page(sequence).hashes[sequence % PAGE_RECORDS];
+  }
+
+  deadBytes(sequence: number): number {
+    return this.#page(sequence).deadBytes[sequence % PAGE_RECORDS];
   }
 
   timeMs(sequence: number): number {

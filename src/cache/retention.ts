@@ -62,7 +62,7 @@ export class Retention {
     const replaced = this.#log.replacedPlace(sequence);
     if (place !== NO_PLACE) this.#arena.pin(place);
     if (replaced !== NO_PLACE) this.#arena.pin(replaced);
-    this.windowBytes += this.#deadBytes(sequence);
+    this.windowBytes += this.#log.deadBytes(sequence);
     if (isEvent(this.#log.type(sequence))) this.events++;
   }
 
@@ -125,6 +125,7 @@ export class Retention {
         record.place = to;
         record.replacedPlace = NO_PLACE;
         record.replacedSequence = 0;
+        record.deadBytes = 0;
         record.revision = this.#log.headRevision;
         this.cleanedBytes += arena.entryBytes(to);
         arena.addLive(to);
@@ -160,21 +161,12 @@ export class Retention {
     const sequence = log.floor;
     const place = log.place(sequence);
     const replaced = log.replacedPlace(sequence);
-    this.windowBytes -= this.#deadBytes(sequence);
+    this.windowBytes -= log.deadBytes(sequence);
     if (isEvent(log.type(sequence))) this.events--;
     this.#index.forget(log, sequence);
     log.dropOldest();
     if (place !== NO_PLACE) this.#arena.unpin(place);
     if (replaced !== NO_PLACE) this.#arena.unpin(replaced);
-  }
-
-  /** Entries that are kept because of this record alone: what it replaced, and a deletion's own last state. */
-  #deadBytes(sequence: number): number {
-    const log = this.#log;
-    const replaced = log.replacedPlace(sequence);
-    let bytes = replaced === NO_PLACE ? 0 : this.#arena.entryBytes(replaced);
-    if (log.type(sequence) === DELETED) bytes += this.#arena.entryBytes(log.place(sequence));
-    return bytes;
   }
 }
 
