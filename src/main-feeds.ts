@@ -7,6 +7,7 @@ import type { FreshnessCounts } from './observe/status.ts';
 import type { Upstream } from './upstream/upstream.ts';
 import { Freshness } from './watch/freshness.ts';
 import { Reflector } from './watch/reflector.ts';
+import type { UpstreamReader } from './watch/upstream-reader.ts';
 
 export interface Feed extends LaneSource {
   readonly reflector: Reflector;
@@ -35,10 +36,12 @@ export class Feeds {
     const { resource } = lane;
     const { maxFrameBytes } = this.#config.scanner;
     const logger = this.#logger.child({ resource: lane.id });
+    const warnings: string[] = [];
+    const reader = warned(this.#upstream, warnings);
     const reflector: Reflector = new Reflector({
       resource,
       writer: lane,
-      reader: this.#upstream,
+      reader,
       limits: { maxFrameBytes },
       onProgress: () => freshness.advanced(),
       onFault: (err) => {
@@ -49,7 +52,7 @@ export class Feeds {
     const freshness: Freshness = new Freshness({
       resource,
       writer: lane,
-      reader: this.#upstream,
+      reader,
       lane: reflector,
       limits: {
         maxFrameBytes,
@@ -60,6 +63,10 @@ export class Feeds {
     const feed = {
       reflector,
       freshness,
+      warnings,
+      get streamingLists(): boolean {
+        return reflector.streamingLists;
+      },
       freshnessCounts: (): FreshnessCounts => countsOf(freshness),
       stop: (): void => {
         this.#feeds.delete(lane);
@@ -71,6 +78,22 @@ export class Feeds {
     reflector.start();
     return feed;
   }
+}
+
+/** Reads upstream, and keeps the `Warning` headers of its latest answer: clients are to see them too. */
+function warned(upstream: UpstreamReader, warnings: string[]): UpstreamReader {
+  return {
+    async open(path, request) {
+      const response = await upstream.open(path, request);
+      if (response.status !== 200) return response;
+      warnings.length = 0;
+      for (let i = 0; i + 1 < response.headers.length; i += 2) {
+        const name = response.headers[i];
+        if (name.toLowerCase() === 'warning') warnings.push('Warning', response.headers[i + 1]);
+      }
+      return response;
+    },
+  };
 }
 
 function countsOf({ counters }: Freshness): FreshnessCounts {

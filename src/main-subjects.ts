@@ -53,7 +53,7 @@ export class Subjects {
 }
 
 function subjectOf(found: DiscoveredResource): LaneSubject {
-  const { resource, custom } = found;
+  const { resource, custom, listKind } = found;
   const jsonPaths = custom ? found.selectableFields : undefined;
-  return { resource, custom, fields: selectableFields(resource, jsonPaths) };
+  return { resource, custom, listKind, fields: selectableFields(resource, jsonPaths) };
 }

@@ -40,6 +40,8 @@ export interface LaneOptions {
   readonly resource: Resource;
   /** Custom resource: keys are sorted, list items keep their kind. */
   readonly custom: boolean;
+  /** `PodList`; a custom resource may name it freely. */
+  readonly listKind?: string;
   readonly fields: readonly SelectableField[];
   readonly window: WindowLimits;
   readonly pool: SlabPool;
@@ -103,7 +105,7 @@ export class Lane {
     this.id = resourceId(options.resource);
     this.custom = options.custom;
     this.fields = options.fields;
-    this.envelope = new JsonEnvelope(options.resource, options.custom);
+    this.envelope = new JsonEnvelope(options.resource, options.custom, options.listKind);
     this.arena = new Arena(options.pool, options.fields.length);
     this.index = new ObjectIndex(this.arena, indexed);
     this.#interest = new InterestTable(this.arena, indexed);

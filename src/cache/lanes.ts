@@ -14,6 +14,7 @@ import type { View } from './snapshot.ts';
 export interface LaneSubject {
   readonly resource: Resource;
   readonly custom: boolean;
+  readonly listKind: string;
   readonly fields: readonly SelectableField[];
 }
 
@@ -33,6 +34,10 @@ export interface LaneFreshness {
 /** A running source of a lane. */
 export interface LaneSource {
   readonly freshness: LaneFreshness;
+  /** Upstream speaks streaming lists (sendInitialEvents); where it does not, neither do we. */
+  readonly streamingLists: boolean;
+  /** `Warning` headers upstream sends with this resource (deprecated versions), as raw pairs. */
+  readonly warnings: readonly string[];
   stop(): void;
 }
 

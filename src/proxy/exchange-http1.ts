@@ -98,8 +98,13 @@ export class ExchangeHttp1 implements Exchange {
     return this.#start(status, [...rawHeaders]);
   }
 
-  respondBytes(status: number, contentType: string, body: Uint8Array): void {
-    this.#whole(status, unaryHeaders(this.protocol, contentType, body), body);
+  respondBytes(
+    status: number,
+    contentType: string,
+    body: Uint8Array,
+    more: readonly string[] = [],
+  ): void {
+    this.#whole(status, [...unaryHeaders(this.protocol, contentType, body), ...more], body);
   }
 
   respondStatus(status: StatusResponse): void {

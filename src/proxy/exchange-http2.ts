@@ -100,7 +100,12 @@ export class ExchangeHttp2 implements Exchange {
   }
 
   body(): Readable {
-    return this.#stream;
+    // node:http answers this by itself, node:http2 does not.
+    const stream = this.#stream;
+    if (!stream.headersSent && this.header('expect')?.toLowerCase() === '100-continue') {
+      stream.additionalHeaders({ ':status': 100 });
+    }
+    return stream;
   }
 
   respond(status: number, rawHeaders: readonly string[]): Sink {
@@ -115,8 +120,13 @@ export class ExchangeHttp2 implements Exchange {
     return this.#start(status, rawHeaders);
   }
 
-  respondBytes(status: number, contentType: string, body: Uint8Array): void {
-    this.#whole(status, unaryHeaders(this.protocol, contentType, body), body);
+  respondBytes(
+    status: number,
+    contentType: string,
+    body: Uint8Array,
+    more: readonly string[] = [],
+  ): void {
+    this.#whole(status, [...unaryHeaders(this.protocol, contentType, body), ...more], body);
   }
 
   respondStatus(status: StatusResponse): void {

@@ -49,8 +49,13 @@ export interface Exchange {
   respond(status: number, rawHeaders: readonly string[]): Sink;
   /** Starts an answer with upstream's headers; throws when this protocol cannot carry them. */
   relay(status: number, rawHeaders: readonly string[]): Sink;
-  /** A whole local answer at once. */
-  respondBytes(status: number, contentType: string, body: Uint8Array): void;
+  /** A whole local answer at once, with `more` headers. */
+  respondBytes(
+    status: number,
+    contentType: string,
+    body: Uint8Array,
+    more?: readonly string[],
+  ): void;
   /** A Status object; ignored when an answer was already started. */
   respondStatus(status: StatusResponse): void;
   /** Breaks the exchange off, answered or not. */

@@ -44,7 +44,7 @@ export async function serveGet(request: GetRequest, _authorized: Authorized): Pr
   const body = Buffer.allocUnsafe(length + 1);
   lane.arena.slabOf(place).bytes.copy(body, 0, start, start + length);
   body[length] = NEWLINE;
-  exchange.respondBytes(200, 'application/json', body);
+  exchange.respondBytes(200, 'application/json', body, entry.source.warnings);
   return { kind: 'served', value: undefined };
 }
 

@@ -65,6 +65,7 @@ export async function serveList(
     items: page.items,
     continueToken: tokenAfter(lane, request, view, page),
     remaining: page.remaining,
+    warnings: entry.source.warnings,
   };
   const writer = new ListWriter(services, plan, exchange);
   entry.usedAt = performance.now();

@@ -31,7 +31,9 @@ export interface WatchRequest {
   readonly barrierTimeoutMs: number;
 }
 
-const CONTENT_TYPE = ['Content-Type', 'application/json'];
+function headersOf(entry: LaneEntry): string[] {
+  return ['Content-Type', 'application/json', ...entry.source.warnings];
+}
 
 /** Serves the watch, or says why it must go upstream. The caller was allowed to see what it asks for. */
 export async function serveWatch(
@@ -46,7 +48,7 @@ export async function serveWatch(
   if (lane.state.kind === 'closed' || exchange.aborted) return notServed('lane closed');
   const begin = start.value;
   if (begin === 'expired') {
-    const sink = exchange.respond(200, CONTENT_TYPE);
+    const sink = exchange.respond(200, headersOf(entry));
     sink.write(errorEvent(expiredWatch(options.resourceVersion ?? 0, lane.floorRevision)));
     sink.end();
     return { kind: 'served', value: undefined };
@@ -71,7 +73,7 @@ export async function serveWatch(
         : options.timeoutSeconds * 1000,
   };
   entry.watches++;
-  const stream = new WatchStream(services, plan, exchange.respond(200, CONTENT_TYPE), () => {
+  const stream = new WatchStream(services, plan, exchange.respond(200, headersOf(entry)), () => {
     entry.watches--;
     entry.usedAt = performance.now();
   });
@@ -83,6 +85,8 @@ async function startOf(request: WatchRequest): Promise<Served<Start | 'expired'>
   const { options, entry } = request;
   const { lane } = entry;
   const initialEvents = options.sendInitialEvents === true;
+  if (initialEvents && !entry.source.streamingLists)
+    return notServed('no streaming lists upstream');
   const revision = options.resourceVersion;
   if (revision === undefined) {
     const proven = await entry.source.freshness.view(request.barrierTimeoutMs);

@@ -28,6 +28,8 @@ export interface ListPlan {
   readonly items: number;
   readonly continueToken: string;
   readonly remaining: number | undefined;
+  /** Raw pairs sent with the answer. */
+  readonly warnings: readonly string[];
 }
 
 const COMMA = 0x2c;
@@ -79,7 +81,7 @@ export class ListWriter {
   #respondWhole(): void {
     const body = Buffer.from(this.#buffer.subarray(0, this.#length));
     this.#plan.lane.counters.listBytesSent += body.length;
-    this.#exchange.respondBytes(200, 'application/json', body);
+    this.#exchange.respondBytes(200, 'application/json', body, this.#plan.warnings);
   }
 
   async #stream(filled: boolean, tail: Buffer): Promise<void> {
@@ -88,7 +90,8 @@ export class ListWriter {
     await places.take();
     try {
       if (this.#exchange.aborted) return;
-      const sink = this.#exchange.respond(200, ['Content-Type', 'application/json']);
+      const headers = ['Content-Type', 'application/json', ...this.#plan.warnings];
+      const sink = this.#exchange.respond(200, headers);
       let complete = filled;
       while (!complete) {
         if (!(await this.#send(sink))) return;

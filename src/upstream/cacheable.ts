@@ -20,6 +20,8 @@ export interface DiscoveredResource {
   readonly custom: boolean;
   /** jsonPaths of a custom resource's selectable fields, such as `.spec.color`. */
   readonly selectableFields: readonly string[];
+  /** `PodList`, or what the definition says. */
+  readonly listKind: string;
   readonly cacheable: boolean;
   /** Why it is not cacheable; '' when it is. */
   readonly reason: string;
@@ -57,6 +59,7 @@ export function judge(
     resource: { group, version, plural, kind, namespaced },
     custom,
     selectableFields,
+    listKind: definition?.listKind || `${kind}List`,
     cacheable: reason === '',
     reason,
     definition: JSON.stringify([kind, namespaced, custom, definition?.identity, reason]),

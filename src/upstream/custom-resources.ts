@@ -16,6 +16,8 @@ export interface CustomResource {
   readonly identity: string;
   /** Served versions, each with the jsonPaths of its selectable fields (`.spec.color`). */
   readonly selectable: ReadonlyMap<string, readonly string[]>;
+  /** Kind of its lists; a definition may name it freely. */
+  readonly listKind: string;
 }
 
 export type CustomResources =
@@ -110,5 +112,6 @@ function definitionOf(item: Json): CustomResource {
       );
     }
   }
-  return { identity: identityOf(item), selectable };
+  const listKind = textOf(childOf(childOf(item, 'spec'), 'names'), 'listKind');
+  return { identity: identityOf(item), selectable, listKind };
 }

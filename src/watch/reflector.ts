@@ -68,6 +68,12 @@ export interface ReflectorOptions {
 
 export class Reflector {
   readonly counters = new IngestCounters();
+
+  /** Upstream has not refused a streaming list so far. */
+  get streamingLists(): boolean {
+    return !this.#state.streamingRefused;
+  }
+
   readonly #resource: Resource;
   readonly #writer: LaneWriter;
   readonly #reader: UpstreamReader;
