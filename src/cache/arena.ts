@@ -183,6 +183,7 @@ export class Arena {
     const slab = this.slabOf(place);
     const bytes = this.entryBytes(place);
     if (slab.liveBytes === 0 && slab !== this.#open) this.occupiedBytes += slab.capacityBytes;
+    slab.markLive(this.offsetOf(place));
     slab.liveBytes += bytes;
     this.liveBytes += bytes;
   }
@@ -190,11 +191,17 @@ export class Arena {
   dropLive(place: Place): void {
     const slab = this.slabOf(place);
     const bytes = this.entryBytes(place);
+    slab.markDead(this.offsetOf(place));
     slab.liveBytes -= bytes;
     this.liveBytes -= bytes;
     if (slab.liveBytes > 0 || slab === this.#open) return;
     this.occupiedBytes -= slab.capacityBytes;
     this.#release(place >>> OFFSET_BITS);
+  }
+
+  /** Is this entry the newest state of a live object? */
+  isLive(place: Place): boolean {
+    return this.slabOf(place).isLive(this.offsetOf(place));
   }
 
   pin(place: Place): void {

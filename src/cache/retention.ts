@@ -5,6 +5,7 @@
  */
 import type { Arena } from './arena.ts';
 import { NO_PLACE } from './arena.ts';
+import { hashBytes } from './key-table.ts';
 import type { Log, NewRecord } from './log.ts';
 import { ADDED, DELETED, MODIFIED, MOVE } from './log.ts';
 import type { ObjectIndex } from './object-index.ts';
@@ -114,14 +115,11 @@ export class Retention {
     let place = arena.firstEntry(number);
     while (place !== NO_PLACE && arena.holdsLive(number)) {
       const next = arena.nextEntry(place);
-      const bytes = arena.slabOf(place).bytes;
-      const start = arena.keyStart(place);
-      const length = arena.keyLength(place);
-      const slot = this.#findLive(place, bytes, start, length);
-      if (slot >= 0) {
+      if (arena.isLive(place)) {
+        const { bytes } = arena.slabOf(place);
+        record.hash = hashBytes(bytes, arena.keyStart(place), arena.keyLength(place));
         const to = arena.move(place);
         record.type = MOVE;
-        record.hash = this.#index.hashOf(slot);
         record.place = to;
         record.replacedPlace = NO_PLACE;
         record.replacedSequence = 0;
@@ -141,11 +139,6 @@ export class Retention {
   #spreadBeyond(factor: number): boolean {
     const { occupiedBytes, liveBytes } = this.#arena;
     return occupiedBytes > liveBytes * factor + SPREAD_SLACK_SLABS * SLAB_BYTES;
-  }
-
-  #findLive(place: number, bytes: Buffer, start: number, length: number): number {
-    const slot = this.#index.findKey(bytes, start, length);
-    return slot >= 0 && this.#index.isLive(slot) && this.#index.placeOf(slot) === place ? slot : -1;
   }
 
   #beyond(nowMs: number): boolean {

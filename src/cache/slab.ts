@@ -30,6 +30,8 @@ export class Slab {
   used = 0;
   /** Bytes of entries that are the newest state of a live object. */
   liveBytes = 0;
+  /** One bit per 32 bytes: a live entry begins here. No two entries share one, as their headers have 40. */
+  readonly #liveBits: Uint8Array;
   /** References from records of the window (as their object or as the object they replaced). */
   windowReferences = 0;
 
@@ -38,6 +40,27 @@ export class Slab {
     this.bytes = Buffer.from(memory);
     this.words = new Uint32Array(memory);
     this.doubles = new Float64Array(memory);
+    this.#liveBits = new Uint8Array(Math.ceil(capacityBytes / (32 * 8)));
+  }
+
+  isLive(offset: number): boolean {
+    return (this.#liveBits[offset >>> 8] & (1 << ((offset >>> 5) & 7))) !== 0;
+  }
+
+  markLive(offset: number): void {
+    this.#liveBits[offset >>> 8] |= 1 << ((offset >>> 5) & 7);
+  }
+
+  markDead(offset: number): void {
+    this.#liveBits[offset >>> 8] &= ~(1 << ((offset >>> 5) & 7));
+  }
+
+  reset(): void {
+    // Slabs are given back when the last entry is dead, except by a lane that is closed.
+    if (this.liveBytes > 0) this.#liveBits.fill(0);
+    this.used = 0;
+    this.liveBytes = 0;
+    this.windowReferences = 0;
   }
 
   get capacityBytes(): number {
@@ -73,9 +96,7 @@ export class SlabPool {
       this.allocatedBytes -= slab.capacityBytes;
       return;
     }
-    slab.used = 0;
-    slab.liveBytes = 0;
-    slab.windowReferences = 0;
+    slab.reset();
     this.#spare.push(slab);
   }
 
