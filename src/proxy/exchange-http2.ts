@@ -102,7 +102,8 @@ export class ExchangeHttp2 implements Exchange {
   body(): Readable {
     // node:http answers this by itself, node:http2 does not.
     const stream = this.#stream;
-    if (!stream.headersSent && this.header('expect')?.toLowerCase() === '100-continue') {
+    const waits = this.header('expect')?.toLowerCase() === '100-continue';
+    if (waits && !stream.headersSent && !stream.destroyed && !stream.sentInfoHeaders?.length) {
       stream.additionalHeaders({ ':status': 100 });
     }
     return stream;

@@ -144,7 +144,8 @@ export class FrontHttp1 {
     exchange.onClose(() => {
       this.#stats.openRequestsHttp1--;
       connection.current = null;
-      if (this.#draining && !connection.socket.destroyed) connection.socket.destroySoon();
+      if (connection.socket.destroyed) connection.waiting.length = 0;
+      else if (this.#draining) connection.socket.destroySoon();
       else connection.waiting.shift()?.();
     });
     const refused = refusal({

@@ -80,7 +80,9 @@ export class FrontHttp2 {
     this.#connections.add(connection);
     this.#stats.sessions++;
     this.#stats.openSessions++;
-    session.once('connect', () => session.setLocalWindowSize(this.#limits.sessionWindowBytes));
+    session.once('connect', () => {
+      if (!session.destroyed) session.setLocalWindowSize(this.#limits.sessionWindowBytes);
+    });
     session.on('stream', (stream, _headers, _flags, rawHeaders) =>
       this.#onStream(connection, stream, rawHeaders),
     );

@@ -138,7 +138,7 @@ export class ProxyServer {
     socket.on('error', ignore);
     const use = {
       id: this.#nextConnectionId++,
-      remoteAddress: socket.remoteAddress ?? '',
+      remoteAddress: plainAddress(socket.remoteAddress ?? ''),
       inFlight: 0,
     };
     // No address: the peer is gone already.
@@ -168,6 +168,11 @@ export class ProxyServer {
     if (exchange.status === 0) exchange.respondStatus(internalError('the request failed'));
     else exchange.destroy();
   }
+}
+
+/** An IPv4 peer of a dual-stack listener, written as Go writes it. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
 }
 
 function ignore(): void {

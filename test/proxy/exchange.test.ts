@@ -177,6 +177,19 @@ describe.each(PROTOCOLS)('an exchange over %s', (protocol) => {
     expect([response.status, response.text]).toEqual([201, 'a body']);
   });
 
+  test('a client that waits for 100 is told to go on', async () => {
+    handle = (exchange) => {
+      exchange.body().resume();
+      exchange.body().on('end', () => exchange.respondBytes(201, 'text/plain', Buffer.from('ok')));
+    };
+    const client = await running.client(protocol);
+    const headers = { expect: '100-continue' };
+    const response = await client.send({ method: 'POST', path: '/', body: 'b', headers });
+    expect([response.status, response.text]).toEqual([201, 'ok']);
+    // HEADERS of the 100 and of the 201.
+    if (protocol === 'h2') expect(client.frames.filter(({ type }) => type === 1)).toHaveLength(2);
+  });
+
   test('an answer may come before the end of the request body', async () => {
     let closed = false;
     handle = (exchange) => {
