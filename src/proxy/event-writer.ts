@@ -78,17 +78,20 @@ export class EventWriter {
   }
 
   #encode(lane: Lane, group: FilterGroup, from: number): EventBatch {
-    const buffer = this.#pool.take(this.#size(lane, group, from));
-    let length = 0;
-    let number = from;
-    while (number < group.next) {
-      const size = this.#size(lane, group, number);
-      if (length + size > buffer.length) break;
-      length = this.#writeEvent(lane, group, number, buffer, length);
-      number++;
+    let bytes = this.#size(lane, group, from);
+    let to = from + 1;
+    for (; to < group.next; to++) {
+      const size = this.#size(lane, group, to);
+      if (bytes + size > this.#pool.bufferBytes) break;
+      bytes += size;
     }
-    const revision = lane.log.revision(group.sequence(number - 1));
-    return new EventBatch(this.#pool, buffer, group, { from, to: number, length, revision });
+    const buffer = this.#pool.take(bytes);
+    let length = 0;
+    for (let number = from; number < to; number++) {
+      length = this.#writeEvent(lane, group, number, buffer, length);
+    }
+    const revision = lane.log.revision(group.sequence(to - 1));
+    return new EventBatch(this.#pool, buffer, group, { from, to, length, revision });
   }
 
   #size(lane: Lane, group: FilterGroup, number: number): number {
