@@ -6,7 +6,7 @@
  * a pod template is never taken for `spec.nodeName`.
  */
 
-import { decodeString, hasBackslash } from './scan-json-text.ts';
+import { decodeString } from './scan-json-text.ts';
 
 interface Node {
   readonly children: Map<string, Node>;
@@ -20,8 +20,8 @@ export interface RolePath {
   readonly role: number;
 }
 
-/** No such member, or a node without that property. */
-export const NONE = -1;
+/** No such member, or a node without that property: NOT_FOUND of JsonPaths.child and JsonPaths.fields. */
+const NONE = -1;
 
 export class JsonPaths {
   /** Meaning of a node's value; 0 when it is only on the way to others. */
@@ -29,6 +29,9 @@ export class JsonPaths {
   /** Index of the selectable field a node's value is, or NONE. */
   readonly fields: Int16Array;
 
+  /** Bit n is set when a child's key has n bytes (31: or more): most foreign keys are told by their length. */
+  readonly #lengths: Int32Array;
+  readonly #heads: Int32Array;
   readonly #firstChild: Uint16Array;
   readonly #childCount: Uint16Array;
   readonly #keyStart: Uint16Array;
@@ -65,6 +68,10 @@ export class JsonPaths {
     this.#childCount = Uint16Array.from(nodes, (node) => node.children.size);
     this.#keyLength = Uint16Array.from(encoded, (key) => key.length);
     this.#keyStart = Uint16Array.from(encoded, (key) => (place += key.length) - key.length);
+    this.#heads = Int32Array.from(encoded, headOf);
+    this.#lengths = Int32Array.from(nodes, (node) =>
+      [...node.children.keys()].reduce((bits, key) => bits | lengthBit(Buffer.byteLength(key)), 0),
+    );
     this.#keyBytes = new Uint8Array(Buffer.concat(encoded));
   }
 
@@ -72,33 +79,51 @@ export class JsonPaths {
     return this.#childCount[node] > 0;
   }
 
-  /** The child of `node` whose key is the bytes of [start, end), which hold no escape; NONE when there is none. */
-  child(node: number, bytes: Uint8Array, start: number, end: number): number {
+  /**
+   * The child of `node` whose key is the bytes [start, end) between two quotes, which hold no escape; NONE when there is
+   * none. Foreign keys are told by their length or by their first three bytes; read with the quote before them, four
+   * bytes are always there.
+   */
+  child(node: number, view: DataView, start: number, end: number): number {
     const length = end - start;
+    if ((this.#lengths[node] & lengthBit(length)) === 0) return NONE;
+    const head = length < HEAD_BYTES ? 0 : view.getInt32(start - 1, true);
     const first = this.#firstChild[node];
     const last = first + this.#childCount[node];
     for (let candidate = first; candidate < last; candidate++) {
-      if (this.#keyLength[candidate] !== length) continue;
+      if (this.#heads[candidate] !== head || this.#keyLength[candidate] !== length) continue;
       const keyStart = this.#keyStart[candidate];
-      let k = 0;
-      while (k < length && this.#keyBytes[keyStart + k] === bytes[start + k]) k++;
+      let k = head === 0 ? 0 : HEAD_BYTES;
+      while (k < length && this.#keyBytes[keyStart + k] === view.getUint8(start + k)) k++;
       if (k === length) return candidate;
     }
     return NONE;
   }
 
-  /** The same for a key that may be written with escapes; allocates when it is. */
-  childOfText(node: number, bytes: Uint8Array, start: number, end: number): number {
-    return hasBackslash(bytes, start, end)
-      ? this.childOfEscaped(node, bytes, start, end)
-      : this.child(node, bytes, start, end);
-  }
-
   /** The same for a key that is written with escapes; allocates. */
   childOfEscaped(node: number, bytes: Uint8Array, start: number, end: number): number {
-    const key = Buffer.from(decodeString(bytes, start, end));
-    return this.child(node, key, 0, key.length);
+    const key = Buffer.from(`"${decodeString(bytes, start, end)}"`);
+    return this.child(
+      node,
+      new DataView(key.buffer, key.byteOffset, key.length),
+      1,
+      key.length - 1,
+    );
   }
+}
+
+/** Bytes of a key that are compared as one number with the quote before them. */
+const HEAD_BYTES = 3;
+
+/** The quote and the first three bytes of a key, little-endian; 0 for shorter keys. */
+function headOf(key: Buffer): number {
+  return key.length < HEAD_BYTES ? 0 : Buffer.concat([QUOTE_BYTE, key]).readInt32LE(0);
+}
+
+const QUOTE_BYTE = Buffer.from('"');
+
+function lengthBit(length: number): number {
+  return 1 << (length < 31 ? length : 31);
 }
 
 function newNode(): Node {

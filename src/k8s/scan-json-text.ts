@@ -4,7 +4,7 @@
  * A string without a backslash is its own UTF-8 text; the others are decoded, which allocates and is rare.
  */
 
-import { BACKSLASH } from './scan-json-skip.ts';
+const BACKSLASH = 0x5c;
 
 /** The text of the JSON string whose inside is [start, end). */
 export function decodeString(bytes: Uint8Array, start: number, end: number): string {
@@ -18,6 +18,16 @@ export function isText(bytes: Uint8Array, start: number, end: number, text: Uint
   if (hasBackslash(bytes, start, end)) {
     return Buffer.from(decodeString(bytes, start, end)).equals(text);
   }
+  return sameBytes(bytes, start, end, text);
+}
+
+/** Whether [start, end) holds the bytes of `text`. */
+export function sameBytes(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  text: Uint8Array,
+): boolean {
   if (end - start !== text.length) return false;
   for (let k = 0; k < text.length; k++) if (bytes[start + k] !== text[k]) return false;
   return true;

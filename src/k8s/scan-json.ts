@@ -12,14 +12,8 @@
  */
 
 import {
-  CLOSE_BRACE,
-  COLON,
-  COMMA,
   JsonSkipper,
-  OPEN_BRACE,
-  OPEN_BRACKET,
   PROBLEMS,
-  QUOTE,
   skipSpace,
   skipString,
   stopOf,
@@ -27,8 +21,23 @@ import {
   TRUNCATED,
   UNEXPECTED_BYTE,
 } from './scan-json-skip.ts';
-import { JsonPaths, NONE, type RolePath } from './scan-json-paths.ts';
-import { decimal, hasBackslash, hasEscape, isText } from './scan-json-text.ts';
+import { JsonPaths, type RolePath } from './scan-json-paths.ts';
+import {
+  decimal,
+  decodeString,
+  hasBackslash,
+  hasEscape,
+  isText,
+  sameBytes,
+} from './scan-json-text.ts';
+
+// Private, because an exported constant is read from memory at each use.
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 
 export const EVENT_ADDED = 1;
 export const EVENT_MODIFIED = 2;
@@ -59,6 +68,7 @@ const ROLE_STATUS_CODE = 10;
 const ROLE_STATUS_MESSAGE = 11;
 const ROLE_STATUS_REASON = 12;
 const ROLE_STATUS_RETRY = 13;
+const ROLE_COUNT = 14;
 
 const ROLES: readonly RolePath[] = [
   { path: ['type'], role: ROLE_TYPE },
@@ -134,10 +144,9 @@ export class JsonScanner {
   readonly #objectNode: number;
   readonly #skipper: JsonSkipper;
   #end = 0;
-  #codeStart = 0;
-  #codeEnd = 0;
-  #retryStart = 0;
-  #retryEnd = 0;
+  /** Places by role, before they are published in the fields above. */
+  readonly #starts = new Int32Array(ROLE_COUNT);
+  readonly #ends = new Int32Array(ROLE_COUNT);
   #refused = '';
 
   /**
@@ -152,7 +161,7 @@ export class JsonScanner {
       ROLES,
       fields.map(({ path }) => ['object', ...path]),
     );
-    this.#objectNode = this.#paths.child(0, KEY_OBJECT, 0, KEY_OBJECT.length);
+    this.#objectNode = this.#paths.childOfEscaped(0, KEY_OBJECT, 0, KEY_OBJECT.length);
     this.#skipper = new JsonSkipper(options.maxDepth ?? MAX_DEPTH);
     this.fieldStarts = new Int32Array(fields.length);
     this.fieldEnds = new Int32Array(fields.length);
@@ -164,8 +173,8 @@ export class JsonScanner {
     if (this.objectEnd === 0) return this.#refuse('the event has no object');
     if (this.eventType === 0) return this.#refuse('the event has no known type');
     if (this.eventType === EVENT_ERROR) {
-      this.statusCode = decimal(bytes, this.#codeStart, this.#codeEnd);
-      this.statusRetryAfterSeconds = decimal(bytes, this.#retryStart, this.#retryEnd);
+      this.statusCode = this.#decimal(ROLE_STATUS_CODE);
+      this.statusRetryAfterSeconds = this.#decimal(ROLE_STATUS_RETRY);
     }
     return true;
   }
@@ -187,11 +196,10 @@ export class JsonScanner {
     if (bytes[first] !== OPEN_BRACE) return this.#refuse('not an object');
     const last = this.#walk(first + 1, node, 1);
     if (last < 0) return this.#refuse(this.#refused === '' ? PROBLEMS[-last] : this.#refused);
+    if (last > end) return this.#refuse('truncated');
     if (skipSpace(bytes, last, end) !== end) return this.#refuse('text behind the document');
-    if (node !== 0) {
-      this.objectStart = first;
-      this.objectEnd = last;
-    }
+    if (node !== 0) this.#setLeaf(ROLE_OBJECT, first, last);
+    this.#publish();
     this.escaped =
       hasEscape(bytes, this.nameStart, this.nameEnd) ||
       hasEscape(bytes, this.namespaceStart, this.namespaceEnd);
@@ -207,58 +215,77 @@ export class JsonScanner {
   }
 
   #resetObject(): void {
-    this.objectStart = this.objectEnd = 0;
-    this.metadataStart = this.metadataEnd = 0;
-    this.nameStart = this.nameEnd = 0;
-    this.namespaceStart = this.namespaceEnd = 0;
-    this.uidStart = this.uidEnd = 0;
-    this.revisionStart = this.revisionEnd = 0;
-    this.labelsStart = this.labelsEnd = 0;
+    for (let role = 0; role < ROLE_COUNT; role++) this.#starts[role] = this.#ends[role] = 0;
     for (let k = 0; k < this.fieldStarts.length; k++) this.fieldStarts[k] = this.fieldEnds[k] = 0;
     this.initialEventsEnd = false;
-    this.escaped = false;
     this.fieldsEscaped = false;
     this.statusCode = 0;
     this.statusRetryAfterSeconds = 0;
-    this.statusMessageStart = this.statusMessageEnd = 0;
-    this.statusReasonStart = this.statusReasonEnd = 0;
-    this.#codeStart = this.#codeEnd = 0;
-    this.#retryStart = this.#retryEnd = 0;
+  }
+
+  #publish(): void {
+    const starts = this.#starts;
+    const ends = this.#ends;
+    this.objectStart = starts[ROLE_OBJECT];
+    this.objectEnd = ends[ROLE_OBJECT];
+    this.metadataStart = starts[ROLE_METADATA];
+    this.metadataEnd = ends[ROLE_METADATA];
+    this.nameStart = starts[ROLE_NAME];
+    this.nameEnd = ends[ROLE_NAME];
+    this.namespaceStart = starts[ROLE_NAMESPACE];
+    this.namespaceEnd = ends[ROLE_NAMESPACE];
+    this.uidStart = starts[ROLE_UID];
+    this.uidEnd = ends[ROLE_UID];
+    this.revisionStart = starts[ROLE_REVISION];
+    this.revisionEnd = ends[ROLE_REVISION];
+    this.labelsStart = starts[ROLE_LABELS];
+    this.labelsEnd = ends[ROLE_LABELS];
+    this.statusMessageStart = starts[ROLE_STATUS_MESSAGE];
+    this.statusMessageEnd = ends[ROLE_STATUS_MESSAGE];
+    this.statusReasonStart = starts[ROLE_STATUS_REASON];
+    this.statusReasonEnd = ends[ROLE_STATUS_REASON];
+  }
+
+  #decimal(role: number): number {
+    return decimal(this.#skipper.bytes, this.#starts[role], this.#ends[role]);
   }
 
   /** `i` is behind the brace of the object that is `node`; returns the position behind its closing brace. */
   #walk(i: number, node: number, depth: number): number {
     const bytes = this.#skipper.bytes;
     const view = this.#skipper.view;
+    const paths = this.#paths;
     const end = this.#end;
     if (depth > this.#skipper.maxDepth) return TOO_DEEP;
-    i = skipSpace(bytes, i, end);
-    if (i < end && bytes[i] === CLOSE_BRACE) return i + 1;
+    if (bytes[i] <= 0x20) i = skipSpace(bytes, i, end);
+    if (bytes[i] === CLOSE_BRACE) return i + 1;
     for (;;) {
-      if (i < end && bytes[i] !== QUOTE) i = skipSpace(bytes, i, end);
-      if (i >= end) return TRUNCATED;
-      if (bytes[i] !== QUOTE) return UNEXPECTED_BYTE;
+      if (bytes[i] <= 0x20) i = skipSpace(bytes, i, end);
+      if (bytes[i] !== QUOTE) return i >= end ? TRUNCATED : UNEXPECTED_BYTE;
       const keyStart = ++i;
       i = stopOf(view, i, end);
+      if (i >= end) return TRUNCATED;
       let child: number;
-      if (i < end && bytes[i] === QUOTE) {
-        child = this.#paths.child(node, bytes, keyStart, i);
+      if (bytes[i] === QUOTE) {
+        child = paths.child(node, view, keyStart, i);
       } else {
         i = skipString(view, i, end);
         if (i < 0) return i;
-        child = this.#paths.childOfEscaped(node, bytes, keyStart, i);
+        child = paths.childOfEscaped(node, bytes, keyStart, i);
       }
       i++;
-      if (i < end && bytes[i] !== COLON) i = skipSpace(bytes, i, end);
-      if (i >= end) return TRUNCATED;
-      if (bytes[i++] !== COLON) return UNEXPECTED_BYTE;
-      i = child === NONE ? this.#skipper.skipValue(i, end, depth) : this.#member(i, child, depth);
+      if (bytes[i] !== COLON) {
+        i = skipSpace(bytes, i, end);
+        if (bytes[i] !== COLON) return i >= end ? TRUNCATED : UNEXPECTED_BYTE;
+      }
+      i++;
+      i = child < 0 ? this.#skipper.skipValue(i, end, depth) : this.#member(i, child, depth);
       if (i < 0) return i;
-      if (i < end && bytes[i] <= 0x20) i = skipSpace(bytes, i, end);
-      if (i >= end) return TRUNCATED;
+      if (bytes[i] <= 0x20) i = skipSpace(bytes, i, end);
       const next = bytes[i++];
-      if (next === CLOSE_BRACE) return i;
-      if (next !== COMMA) return UNEXPECTED_BYTE;
+      if (next === COMMA) continue;
+      if (i > end) return TRUNCATED;
+      return next === CLOSE_BRACE ? i : UNEXPECTED_BYTE;
     }
   }
 
@@ -267,21 +294,16 @@ export class JsonScanner {
     const bytes = this.#skipper.bytes;
     const end = this.#end;
     const role = this.#paths.roles[node];
-    i = skipSpace(bytes, i, end);
+    if (bytes[i] <= 0x20) i = skipSpace(bytes, i, end);
     if (i >= end) return TRUNCATED;
     const start = i;
     const c = bytes[i];
     if (c === OPEN_BRACE && this.#paths.hasChildren(node)) {
-      if (role === ROLE_OBJECT) this.#resetObject();
+      // A second object replaces the first.
+      if (role === ROLE_OBJECT && this.#ends[ROLE_OBJECT] !== 0) this.#resetObject();
       i = this.#walk(i + 1, node, depth + 1);
       if (i < 0) return i;
-      if (role === ROLE_OBJECT) {
-        this.objectStart = start;
-        this.objectEnd = i;
-      } else if (role === ROLE_METADATA) {
-        this.metadataStart = start;
-        this.metadataEnd = i;
-      }
+      this.#setLeaf(role, start, i);
       return i;
     }
     if (role === ROLE_OBJECT || role === ROLE_METADATA) {
@@ -304,7 +326,7 @@ export class JsonScanner {
   /** A string leaf whose inside is [start, end). */
   #setString(node: number, role: number, start: number, end: number): void {
     const field = this.#paths.fields[node];
-    if (field !== NONE) {
+    if (field >= 0) {
       this.fieldStarts[field] = start;
       this.fieldEnds[field] = end;
     }
@@ -330,7 +352,7 @@ export class JsonScanner {
   #setOther(node: number, role: number, start: number, end: number): void {
     const c = this.#skipper.bytes[start];
     const field = this.#paths.fields[node];
-    if (field !== NONE) {
+    if (field >= 0) {
       const scalar = c !== 0x6e && c !== OPEN_BRACE && c !== OPEN_BRACKET;
       this.fieldStarts[field] = scalar ? start : 0;
       this.fieldEnds[field] = scalar ? end : 0;
@@ -346,51 +368,26 @@ export class JsonScanner {
   }
 
   #setLeaf(role: number, start: number, end: number): void {
-    switch (role) {
-      case ROLE_NAME:
-        this.nameStart = start;
-        this.nameEnd = end;
-        break;
-      case ROLE_NAMESPACE:
-        this.namespaceStart = start;
-        this.namespaceEnd = end;
-        break;
-      case ROLE_UID:
-        this.uidStart = start;
-        this.uidEnd = end;
-        break;
-      case ROLE_REVISION:
-        this.revisionStart = start;
-        this.revisionEnd = end;
-        break;
-      case ROLE_LABELS:
-        this.labelsStart = start;
-        this.labelsEnd = end;
-        break;
-      case ROLE_STATUS_CODE:
-        this.#codeStart = start;
-        this.#codeEnd = end;
-        break;
-      case ROLE_STATUS_MESSAGE:
-        this.statusMessageStart = start;
-        this.statusMessageEnd = end;
-        break;
-      case ROLE_STATUS_REASON:
-        this.statusReasonStart = start;
-        this.statusReasonEnd = end;
-        break;
-      case ROLE_STATUS_RETRY:
-        this.#retryStart = start;
-        this.#retryEnd = end;
-        break;
-    }
+    this.#starts[role] = start;
+    this.#ends[role] = end;
   }
 }
 
 /** The EVENT_ constant of a type's text; 0 for any other text. */
 function eventTypeOf(bytes: Uint8Array, start: number, end: number): number {
-  for (let type = EVENT_ADDED; type <= EVENT_ERROR; type++) {
-    if (isText(bytes, start, end, EVENT_NAMES[type])) return type;
-  }
-  return 0;
+  // The first letter tells them apart; the text is compared in full then.
+  let type = 0;
+  const first = bytes[start];
+  if (first === 0x4d) type = EVENT_MODIFIED;
+  else if (first === 0x41) type = EVENT_ADDED;
+  else if (first === 0x44) type = EVENT_DELETED;
+  else if (first === 0x42) type = EVENT_BOOKMARK;
+  else if (first === 0x45) type = EVENT_ERROR;
+  if (type !== 0 && sameBytes(bytes, start, end, EVENT_NAMES[type])) return type;
+  if (!hasBackslash(bytes, start, end)) return 0;
+  const text = decodeString(bytes, start, end);
+  return Math.max(
+    0,
+    EVENT_NAMES.findIndex((name, k) => k > 0 && name.toString() === text),
+  );
 }

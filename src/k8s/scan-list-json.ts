@@ -7,23 +7,24 @@
  */
 
 import {
-  CLOSE_BRACE,
-  CLOSE_BRACKET,
-  COLON,
-  COMMA,
   JsonSkipper,
-  OPEN_BRACE,
-  OPEN_BRACKET,
   PROBLEMS,
-  QUOTE,
   skipSpace,
   skipString,
   TRUNCATED,
   UNEXPECTED_BYTE,
 } from './scan-json-skip.ts';
 import { MAX_DEPTH } from './scan-json.ts';
-import { JsonPaths, NONE } from './scan-json-paths.ts';
-import { decodeString } from './scan-json-text.ts';
+import { JsonPaths } from './scan-json-paths.ts';
+import { decodeString, hasBackslash } from './scan-json-text.ts';
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 
 const ROLE_METADATA = 1;
 const ROLE_ITEMS = 2;
@@ -102,10 +103,12 @@ export class JsonListScanner {
       i = skipSpace(bytes, keyEnd + 1, end);
       if (i >= end) return TRUNCATED;
       if (bytes[i] !== COLON) return UNEXPECTED_BYTE;
-      const child = PATHS.childOfText(node, bytes, keyStart, keyEnd);
+      const child = hasBackslash(bytes, keyStart, keyEnd)
+        ? PATHS.childOfEscaped(node, bytes, keyStart, keyEnd)
+        : PATHS.child(node, this.#skipper.view, keyStart, keyEnd);
       i = skipSpace(bytes, i + 1, end);
       if (i >= end) return TRUNCATED;
-      i = child === NONE ? this.#skipper.skipValue(i, end, depth) : this.#member(i, child, depth);
+      i = child < 0 ? this.#skipper.skipValue(i, end, depth) : this.#member(i, child, depth);
       if (i < 0) return i;
       i = skipSpace(bytes, i, end);
       if (i >= end) return TRUNCATED;
