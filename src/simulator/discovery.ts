@@ -95,7 +95,11 @@ function resourceDocuments(kind: Kind) {
     verbs,
     ...(shortNames.length > 0 ? { shortNames } : {}),
     ...(categories.length > 0 ? { categories } : {}),
-    storageVersionHash: createHash('sha256').update(plural).digest('base64').slice(0, 11) + '=',
+    storageVersionHash: createHash('sha256')
+      .update(plural)
+      .digest()
+      .subarray(0, 8)
+      .toString('base64'),
   };
   const subresources = kind.subresources.map((subresource) => ({
     name: `${plural}/${subresource}`,

@@ -24,6 +24,9 @@ export interface PodLifeParts {
 }
 
 const DELETING = Buffer.from('"deletionTimestamp":"');
+const OWNED = Buffer.from('"kind":"ReplicaSet"');
+/** How many pods are looked at for one that may be replaced. */
+const CHURN_TRIES = 10;
 /** How often due steps and due churn are done. */
 const TICK_MS = 100;
 
@@ -90,10 +93,14 @@ export class PodLife implements Listener {
     for (; this.#churnDue >= 1; this.#churnDue -= 1) this.#churn();
   }
 
-  /** Deletes one pod; its ReplicaSet brings the next. */
+  /** Deletes one pod, whose ReplicaSet brings the next. A user's own pods are left alone. */
   #churn(): void {
-    const key = this.#pods.keyAt(this.#parts.random.below(this.#pods.size));
-    if (key !== undefined) this.#parts.writes.delete(this.#pods, key);
+    for (let tries = 0; tries < CHURN_TRIES; tries += 1) {
+      const key = this.#pods.keyAt(this.#parts.random.below(this.#pods.size)) ?? '';
+      if (this.#pods.get(key)?.bytes.includes(OWNED) !== true) continue;
+      this.#parts.writes.delete(this.#pods, key);
+      return;
+    }
   }
 
   #bind(key: string): void {

@@ -28,8 +28,11 @@ export class Response {
     this.stream = stream as ServerResponse;
   }
 
+  /** Nothing can be written any more. */
   get ended(): boolean {
-    return this.stream.destroyed || this.stream.writableEnded;
+    // Only the stream below an HTTP/2 response knows that it was cancelled.
+    const { stream } = this.stream as { stream?: { destroyed: boolean } };
+    return this.stream.destroyed || this.stream.writableEnded || stream?.destroyed === true;
   }
 
   /** A finished JSON text; a newline is added unless it is printed for people. */

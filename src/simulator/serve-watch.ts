@@ -35,6 +35,8 @@ export interface WatchRequest {
 export async function serveWatch(request: WatchRequest, response: Response): Promise<void> {
   const { collection, revisions, options, limits } = request;
   const { revision = 0, sendInitialEvents } = options;
+  // Nobody would tell a watch that starts after its end.
+  if (response.ended) return;
   response.head(200);
   response.stream.flushHeaders();
   if (sendInitialEvents === true) {

@@ -11,7 +11,7 @@ export class WatchHub {
   readonly #waiting = new Set<Watch>();
   readonly #ticker: NodeJS.Timeout;
   #flushScheduled = false;
-  #stalledUntilMs = 0;
+  /** Set while nothing may be written. */
   #stallTimer: NodeJS.Timeout | undefined;
 
   constructor(bookmarkTickMs: number) {
@@ -57,7 +57,6 @@ export class WatchHub {
 
   /** Nothing is written to any watch for a while; what happens meanwhile is sent afterwards. */
   stall(durationMs: number): void {
-    this.#stalledUntilMs = Date.now() + durationMs;
     clearTimeout(this.#stallTimer);
     this.#stallTimer = setTimeout(() => {
       this.#stallTimer = undefined;
@@ -82,7 +81,8 @@ export class WatchHub {
     this.#flushScheduled = true;
     setImmediate(() => {
       this.#flushScheduled = false;
-      if (Date.now() < this.#stalledUntilMs) return;
+      // A stall may have begun since; its end schedules again.
+      if (this.#stallTimer !== undefined) return;
       const waiting = [...this.#waiting];
       this.#waiting.clear();
       for (const watch of waiting) watch.flush();

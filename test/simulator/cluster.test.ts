@@ -103,6 +103,18 @@ describe('the life of a pod', () => {
     expect(count).toBeGreaterThan(60);
   });
 
+  test('churn leaves a pod alone that no ReplicaSet owns', async () => {
+    const churned = await simulate({ ...size, podsPerNode: 0, podChurnPerSecond: 200 });
+    const spec = { containers: [{ name: 'c', image: 'i' }] };
+    await churned.send('POST', pods, { metadata: { name: 'mine' }, spec });
+    const watch = await churned.watch(`${pods}?watch=1&timeoutSeconds=1`);
+    const types = new Set<string>();
+    for (let line = await watch.line(); line !== undefined; line = await watch.line()) {
+      types.add((JSON.parse(line) as { type: string }).type);
+    }
+    expect([...types]).toEqual(['ADDED', 'MODIFIED']);
+  });
+
   test('nodes renew their leases by themselves', async () => {
     const beating = await simulate({ ...size, leaseRenewMs: 100 });
     const path = '/apis/coordination.k8s.io/v1/leases?watch=1';

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
 import { request } from 'node:https';
@@ -33,6 +34,16 @@ describe('over TLS', () => {
       sent.once('error', reject).end();
     });
     expect(version).toBe('1.1');
+  });
+
+  test('a cancelled HTTP/2 watch leaves nothing behind', async () => {
+    const session = connectHttp2(simulator.url, { ca: cert });
+    const stream = session.request({ ':path': '/api/v1/secrets?watch=1' });
+    await once(stream, 'response');
+    expect(simulator.watchCounts()['v1/secrets']).toBe(1);
+    stream.close();
+    await expect.poll(() => simulator.watchCounts()['v1/secrets']).toBeUndefined();
+    session.destroy();
   });
 
   test('HTTP/2 carries a watch and ends it, and a cut ends the session', async () => {

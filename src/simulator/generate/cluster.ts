@@ -4,6 +4,7 @@
  * Uses the same writes as a client would, so everything has uids, owners, managed fields and
  * defaults. Events of this time are forgotten at the end: the cluster has stood for a while.
  */
+import type { Collection } from '../collection.ts';
 import type { KubeObject } from '../object.ts';
 import type { SimulatorOptions } from '../options.ts';
 import type { Random } from '../random.ts';
@@ -75,6 +76,7 @@ function create(
 
 function generateNodes(builder: Builder, count: number): string[] {
   const { store, random } = builder;
+  const manager = 'kube-controller-manager';
   const nodes = store.get('v1', 'nodes');
   const names: string[] = [];
   const width = Math.max(4, String(count - 1).length);
@@ -82,19 +84,26 @@ function generateNodes(builder: Builder, count: number): string[] {
     const name = `node-${String(index).padStart(width, '0')}`;
     const createdMs = Date.now() - random.below(90 * DAY_MS);
     const body = nodeBody({ name, index, createdMs }, random);
-    const node = load(builder, nodes, body, ['kube-controller-manager', 'kubelet']);
+    const node = load(builder, nodes, body, { specManager: manager, statusManager: 'kubelet' });
     create(builder, 'coordination.k8s.io/v1', 'leases', leaseBody(node), 'kubelet');
     names.push(name);
   }
   return names;
 }
 
-/** Puts an object with a history in place: spec by the first manager, status by the second. */
+interface History {
+  readonly specManager: string;
+  readonly statusManager: string;
+  /** One with the same fields: who owns what is taken from it, as working it out takes time. */
+  readonly sibling?: KubeObject;
+}
+
+/** Puts an object in place that has lived for a while. */
 function load(
   { store, random }: Builder,
-  collection: ReturnType<Store['get']>,
+  collection: Collection,
   body: KubeObject,
-  [specManager, statusManager]: readonly [string, string],
+  { specManager, statusManager, sibling }: History,
 ): KubeObject {
   const { kind } = collection;
   const { metadata } = body;
@@ -102,9 +111,11 @@ function load(
   metadata.name ??= `${metadata.generateName}${random.nameSuffix(5)}`;
   metadata.uid = random.uuid();
   metadata.creationTimestamp = time;
-  metadata.managedFields = [];
-  claim(body, { kind, manager: specManager, time });
-  claim(body, { kind, manager: statusManager, time, subresource: 'status' });
+  metadata.managedFields = sibling?.metadata.managedFields?.map((entry) => ({ ...entry, time }));
+  if (sibling === undefined) {
+    claim(body, { kind, manager: specManager, time });
+    claim(body, { kind, manager: statusManager, time, subresource: 'status' });
+  }
   store.load(collection, (revision) => StoredObject.encode(kind, body, revision));
   return body;
 }
@@ -150,7 +161,8 @@ function generateWorkload(builder: Builder, workload: Workload, nodes: readonly 
     pod.metadata.generation = 1;
     pod.spec = { ...pod.spec, ...podPlacement(random.pick(nodes)) };
     pod.status = runningStatus(pod, random, createdMs + 3_000);
-    pods.push(load(builder, collection, pod, [manager, 'kubelet']));
+    const managers = { specManager: manager, statusManager: 'kubelet' };
+    pods.push(load(builder, collection, pod, { ...managers, sibling: pods[0] }));
   }
   const slice = endpointSliceBody(workload, ownerReference(service, 'Service', 'v1'), pods);
   create(builder, 'discovery.k8s.io/v1', 'endpointslices', slice, manager);

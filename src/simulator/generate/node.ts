@@ -4,7 +4,7 @@
 import type { KubeObject } from '../object.ts';
 import type { Random } from '../random.ts';
 import { timestamp } from '../writes.ts';
-import { imageNames } from './images.ts';
+import { imageDigest, imageNames } from './images.ts';
 
 export interface NodeTemplate {
   readonly name: string;
@@ -112,7 +112,7 @@ function nodeInfo(random: Random): Record<string, string> {
 
 function images(random: Random): unknown[] {
   return imageNames(28).map((name) => ({
-    names: [`${name.split(':')[0]}@sha256:${random.hex(64)}`, name],
+    names: [imageDigest(name), name],
     sizeBytes: 5_000_000 + random.below(400_000_000),
   }));
 }

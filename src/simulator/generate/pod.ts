@@ -1,5 +1,5 @@
 /**
- * Pod bodies: 5 to 8 KB each, as a ReplicaSet makes them and a kubelet reports on them.
+ * Pod bodies: 6 to 9 KB each, as a ReplicaSet makes them and a kubelet reports on them.
  *
  * The spec is the template's; the status comes in the steps a real pod takes, so that the churn and
  * a user's own pods go through the same states.
@@ -7,7 +7,7 @@
 import type { KubeObject, OwnerReference } from '../object.ts';
 import type { Random } from '../random.ts';
 import { timestamp } from '../writes.ts';
-import { appImage } from './images.ts';
+import { appImage, imageDigest } from './images.ts';
 
 export interface PodTemplate {
   readonly app: string;
@@ -25,7 +25,6 @@ export function podBody({ app, namespace, hash, owner }: PodTemplate): KubeObjec
       labels: podLabels(app, hash),
       annotations: {
         'kubectl.kubernetes.io/default-container': app,
-        'prometheus.io/path': '/metrics',
         'prometheus.io/port': '9090',
         'prometheus.io/scrape': 'true',
       },
@@ -40,9 +39,8 @@ export function podLabels(app: string, hash: string): Record<string, string> {
     app,
     'app.kubernetes.io/name': app,
     'app.kubernetes.io/part-of': 'simulation',
-    'app.kubernetes.io/version': 'v1',
     'pod-template-hash': hash,
-    tier: app.length % 2 === 0 ? 'backend' : 'frontend',
+    tier: hasSidecar(app) ? 'frontend' : 'backend',
   };
 }
 
@@ -52,7 +50,6 @@ export function podSpec(app: string): KubeObject['spec'] {
   return {
     volumes: [
       { name: 'config', configMap: { name: `${app}-config`, defaultMode: 420 } },
-      { name: 'scratch', emptyDir: { sizeLimit: '1Gi' } },
       { name: 'kube-api-access', projected: { sources: tokenSources(), defaultMode: 420 } },
     ],
     containers: [
@@ -61,16 +58,12 @@ export function podSpec(app: string): KubeObject['spec'] {
         env: environment(app),
         volumeMounts: [
           { name: 'config', mountPath: `/etc/${app}` },
-          { name: 'scratch', mountPath: '/tmp' },
           { ...token, mountPath },
         ],
         livenessProbe: probe('/livez', 20),
         readinessProbe: probe('/readyz', 5),
       },
-      {
-        ...container('proxy', appImage('gateway'), 15090),
-        volumeMounts: [{ ...token, mountPath }],
-      },
+      ...(hasSidecar(app) ? [container('proxy', appImage('gateway'), 15090)] : []),
     ],
     tolerations: ['not-ready', 'unreachable'].map((name) => ({
       key: `node.kubernetes.io/${name}`,
@@ -108,12 +101,17 @@ export function runningStatus(pod: KubeObject, random: Random, sinceMs: number):
       ready: true,
       restartCount: 0,
       image,
-      imageID: `${image.split(':')[0]}@sha256:${random.hex(64)}`,
+      imageID: imageDigest(image),
       containerID: `containerd://${random.hex(64)}`,
       started: true,
     })),
     qosClass: 'Burstable',
   };
+}
+
+/** Half of the applications have a second container beside them. */
+function hasSidecar(app: string): boolean {
+  return app.length % 2 === 1;
 }
 
 function container(name: string, image: string, port: number) {
@@ -144,15 +142,11 @@ function container(name: string, image: string, port: number) {
 }
 
 function environment(app: string): unknown[] {
-  const fieldPaths = { POD_NAME: 'metadata.name', POD_IP: 'status.podIP', NODE: 'spec.nodeName' };
-  const fromFields = Object.entries(fieldPaths).map(([name, fieldPath]) => {
-    return { name, valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath } } };
-  });
+  const fieldRef = { apiVersion: 'v1', fieldPath: 'metadata.name' };
   return [
     { name: 'SERVICE', value: app },
-    { name: 'LOG_LEVEL', value: 'info' },
     { name: 'TRACING_ENDPOINT', value: 'http://collector.platform.svc:4317' },
-    ...fromFields,
+    { name: 'POD_NAME', valueFrom: { fieldRef } },
   ];
 }
 
