@@ -8,6 +8,7 @@ import type { Filter } from '../cache/filter.ts';
 import type { Lane } from '../cache/lane.ts';
 import type { View } from '../cache/snapshot.ts';
 import { encodeContinueToken } from '../k8s/continue-token.ts';
+import { requiredValue } from '../k8s/field-selector.ts';
 import type { ListOptions } from '../k8s/list-options.ts';
 import { compileFilter } from './compile-filter.ts';
 import type { Exchange } from './exchange.ts';
@@ -95,13 +96,22 @@ async function viewOf(request: ListRequest): Promise<Served<View>> {
     return { kind: 'served', value: proven.view };
   }
   if (revision === 0) return { kind: 'served', value: lane.newest };
-  if (options.match === 'Exact' || (options.match === '' && options.limit > 0)) {
-    return exactly(lane, revision);
-  }
+  if (options.match === 'Exact' || isLegacyExact(request)) return exactly(lane, revision);
   if (revision > lane.frontier && !(await freshness.atLeast(revision, barrierTimeoutMs))) {
     return notServed('revision not reached');
   }
   return { kind: 'served', value: lane.newest };
+}
+
+/**
+ * A limit without a match rule means exactly that revision (row 4), but only where upstream reads a range. A name in a
+ * known scope is one key to it, unless it cannot be part of a path (`NamespaceKeyFunc`, `IsValidPathSegmentName`).
+ */
+function isLegacyExact({ options, entry, namespace }: ListRequest): boolean {
+  if (options.match !== '' || options.limit === 0) return false;
+  const name = requiredValue(options.fields, 'metadata.name') ?? '';
+  const isOneKey = name !== '' && (namespace !== '' || !entry.lane.resource.namespaced);
+  return !isOneKey || name === '.' || name === '..' || /[/%]/.test(name);
 }
 
 function exactly(lane: Lane, revision: number): Served<View> {

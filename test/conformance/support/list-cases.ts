@@ -97,6 +97,17 @@ function selectorCases(): readonly Case[] {
     selected('pods', { fieldSelector: 'spec.nodeName=node-1', resourceVersion: 0, limit: 1 }),
     selected('pods', { labelSelector: 'color=red', fieldSelector: 'spec.nodeName!=node-1' }),
     selected('widgets', { fieldSelector: 'spec.color=red', resourceVersion: middle, limit: 9 }),
+    // One key is read, no range: with a limit, too, any revision from there on will do (no row 4).
+    get(collection('pods', 'a'), {
+      fieldSelector: 'metadata.name=n',
+      resourceVersion: middle,
+      limit: 2,
+    }),
+    selected('nodes', { fieldSelector: 'metadata.name=node-1', resourceVersion: middle, limit: 2 }),
+    selected('gadgets', { fieldSelector: 'metadata.name=n', resourceVersion: start, limit: 1 }),
+    selected('pods', { fieldSelector: 'metadata.name=n', resourceVersion: middle, limit: 2 }),
+    selected('nodes', { fieldSelector: 'metadata.name=a/b', resourceVersion: middle, limit: 2 }),
+    selected('nodes', { fieldSelector: 'metadata.name=..', resourceVersion: middle, limit: 2 }),
     passedThrough(selected('pods', { fieldSelector: 'metadata.namespace=a', limit: 2 })),
     passedThrough(selected('pods', { fieldSelector: 'status.podIPs=10.1.1.1' })),
     passedThrough(selected('pods', { fieldSelector: 'status.podIPs=' })),
