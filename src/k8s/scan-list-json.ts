@@ -1,9 +1,10 @@
 /**
- * Takes a whole LIST body in memory apart: the list's own metadata, and the place of each item.
+ * Takes a LIST body in memory apart: a cursor over its items, and the list's own metadata.
  *
- * Used by watch/ for the pages of an initial list and for validating lists. As strict as the event scanner. Items
- * are handed out while the document is still being read, so a caller must be ready to throw away what it took when
- * the scan ends false; a second `items` member is refused, because the first was already handed out.
+ * Used by watch/ for the pages of an initial list and for validating lists. As strict as the event scanner. Items are
+ * found one at a time, so a caller can let the event loop turn between them; until the cursor has come to the end
+ * without a problem the document is not known to be whole, and the metadata may still be to come. A second `items` or
+ * `metadata` member is refused.
  */
 
 import {
@@ -14,9 +15,8 @@ import {
   TRUNCATED,
   UNEXPECTED_BYTE,
 } from './scan-json-skip.ts';
+import { decodeString, isText } from './scan-json-text.ts';
 import { MAX_DEPTH } from './scan-json.ts';
-import { JsonPaths } from './scan-json-paths.ts';
-import { decodeString, hasBackslash } from './scan-json-text.ts';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -25,147 +25,182 @@ const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
+const NULL_START = 0x6e;
 
-const ROLE_METADATA = 1;
-const ROLE_ITEMS = 2;
-const ROLE_REVISION = 3;
-const ROLE_CONTINUE = 4;
+const ITEMS = Buffer.from('items');
+const METADATA = Buffer.from('metadata');
+const REVISION = Buffer.from('resourceVersion');
+const CONTINUE = Buffer.from('continue');
 
-const PATHS = new JsonPaths(
-  [
-    { path: ['metadata'], role: ROLE_METADATA },
-    { path: ['items'], role: ROLE_ITEMS },
-    { path: ['metadata', 'resourceVersion'], role: ROLE_REVISION },
-    { path: ['metadata', 'continue'], role: ROLE_CONTINUE },
-  ],
-  [],
-);
-
-/** Gets the place of one item; the value is checked to be legal JSON, not to be an object. */
-export type OnItem = (start: number, end: number) => void;
+/** Where the cursor stands. */
+const BEFORE_MEMBER = 0;
+const IN_ITEMS = 1;
+const AT_END = 2;
 
 export class JsonListScanner {
-  /** Place of metadata.resourceVersion inside its quotes; equal when absent. */
+  /** Place of the item next() has found; checked to be legal JSON, not to be an object. */
+  itemStart = 0;
+  itemEnd = 0;
+  /** Items found so far. */
+  items = 0;
+  /** Place of metadata.resourceVersion inside its quotes; equal when absent or still to come. */
   revisionStart = 0;
   revisionEnd = 0;
-  /** metadata.continue; '' when absent. */
+  /** metadata.continue; '' when absent or still to come. */
   continueToken = '';
-  /** Items handed out by the last scan. */
-  items = 0;
-  /** Why the last scan was refused; '' after a success. */
+  /** Why the list was refused; '' as long as it was not. */
   problem = '';
 
   readonly #skipper: JsonSkipper;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #i = 0;
   #end = 0;
-  #onItem: OnItem = ignore;
+  #where = AT_END;
   #itemsSeen = false;
+  #metadataSeen = false;
 
   constructor(options: { readonly maxDepth?: number } = {}) {
     this.#skipper = new JsonSkipper(options.maxDepth ?? MAX_DEPTH);
   }
 
-  /** Scans [start, end), which must hold one list and nothing else; calls `onItem` for each item in order. */
-  scan(bytes: Uint8Array, start: number, end: number, onItem: OnItem): boolean {
+  /** Puts the cursor before the first item of [start, end), which must hold one list and nothing else. */
+  open(bytes: Uint8Array, start: number, end: number): void {
+    this.itemStart = this.itemEnd = 0;
+    this.items = 0;
     this.revisionStart = this.revisionEnd = 0;
     this.continueToken = '';
-    this.items = 0;
     this.problem = '';
-    this.#skipper.attach(bytes);
-    this.#end = end;
-    this.#onItem = onItem;
     this.#itemsSeen = false;
+    this.#metadataSeen = false;
+    this.#bytes = bytes;
+    this.#end = end;
+    this.#where = BEFORE_MEMBER;
+    this.#skipper.attach(bytes);
     const first = skipSpace(bytes, start, end);
-    let last = first >= end ? TRUNCATED : UNEXPECTED_BYTE;
-    if (first < end && bytes[first] === OPEN_BRACE) last = this.#walk(first + 1, 0, 1);
-    this.#onItem = ignore;
-    if (last < 0) {
-      if (this.problem === '') this.problem = PROBLEMS[-last];
-      return false;
-    }
-    if (skipSpace(bytes, last, end) !== end) this.problem = 'text behind the document';
-    else if (!this.#itemsSeen) this.problem = 'the list has no items';
-    return this.problem === '';
+    this.#i = first + 1;
+    if (first >= end) this.#stop(TRUNCATED);
+    else if (bytes[first] !== OPEN_BRACE) this.#stop(this.#fail('not an object'));
   }
 
-  /** `i` is behind the brace of the object that is `node`; returns the position behind its closing brace. */
-  #walk(i: number, node: number, depth: number): number {
-    const bytes = this.#skipper.bytes;
+  /** Goes to the next item. False at the end of the list, or at a problem. */
+  next(): boolean {
+    while (this.#where !== AT_END) {
+      const inItems = this.#where === IN_ITEMS;
+      const position = inItems ? this.#item() : this.#member();
+      if (position < 0) return this.#stop(position);
+      this.#i = position;
+      if (inItems && this.#where === IN_ITEMS) {
+        this.items++;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** An element of the items; or their end, and then the cursor is behind that member. */
+  #item(): number {
+    const bytes = this.#bytes;
     const end = this.#end;
-    i = skipSpace(bytes, i, end);
-    if (i < end && bytes[i] === CLOSE_BRACE) return i + 1;
+    let i = skipSpace(bytes, this.#i, end);
+    if (i >= end) return TRUNCATED;
+    if (bytes[i] === CLOSE_BRACKET) {
+      this.#where = BEFORE_MEMBER;
+      return this.#afterMember(i + 1);
+    }
+    if (this.items > 0) {
+      if (bytes[i] !== COMMA) return UNEXPECTED_BYTE;
+      i = skipSpace(bytes, i + 1, end);
+    }
+    const after = this.#skipper.skipValue(i, end, 2);
+    this.itemStart = i;
+    this.itemEnd = after;
+    return after;
+  }
+
+  /** One member of the list object; stops inside `items`. */
+  #member(): number {
+    const bytes = this.#bytes;
+    const end = this.#end;
+    let i = skipSpace(bytes, this.#i, end);
+    if (i >= end) return TRUNCATED;
+    if (bytes[i] !== QUOTE) return UNEXPECTED_BYTE;
+    const keyStart = i + 1;
+    const keyEnd = skipString(this.#skipper.view, keyStart, end);
+    if (keyEnd < 0) return keyEnd;
+    i = skipSpace(bytes, keyEnd + 1, end);
+    if (i >= end) return TRUNCATED;
+    if (bytes[i] !== COLON) return UNEXPECTED_BYTE;
+    i = skipSpace(bytes, i + 1, end);
+    if (i >= end) return TRUNCATED;
+    if (isText(bytes, keyStart, keyEnd, ITEMS)) return this.#openItems(i);
+    const after = this.#skipper.skipValue(i, end, 1);
+    if (after < 0) return after;
+    if (isText(bytes, keyStart, keyEnd, METADATA) && bytes[i] === OPEN_BRACE) {
+      if (this.#metadataSeen) return this.#fail('metadata is given twice');
+      this.#metadataSeen = true;
+      this.#metadata(i + 1);
+    }
+    return this.#afterMember(after);
+  }
+
+  #openItems(i: number): number {
+    if (this.#itemsSeen) return this.#fail('items are given twice');
+    this.#itemsSeen = true;
+    if (this.#bytes[i] === OPEN_BRACKET) {
+      this.#where = IN_ITEMS;
+      return i + 1;
+    }
+    if (this.#bytes[i] !== NULL_START) return this.#fail('items are not an array');
+    const after = this.#skipper.skipValue(i, this.#end, 1);
+    return after < 0 ? after : this.#afterMember(after);
+  }
+
+  /** What stands behind a member: a comma and the next one, or the end of the list. */
+  #afterMember(position: number): number {
+    const bytes = this.#bytes;
+    const end = this.#end;
+    let i = skipSpace(bytes, position, end);
+    if (i >= end) return TRUNCATED;
+    if (bytes[i] === CLOSE_BRACE) {
+      this.#where = AT_END;
+      if (skipSpace(bytes, i + 1, end) !== end) return this.#fail('text behind the document');
+      return this.#itemsSeen ? end : this.#fail('the list has no items');
+    }
+    if (bytes[i] !== COMMA) return UNEXPECTED_BYTE;
+    i = skipSpace(bytes, i + 1, end);
+    return i < end ? i : TRUNCATED;
+  }
+
+  #fail(problem: string): number {
+    this.problem = problem;
+    return UNEXPECTED_BYTE;
+  }
+
+  #stop(problem: number): false {
+    this.#where = AT_END;
+    if (this.problem === '') this.problem = PROBLEMS[-problem];
+    return false;
+  }
+
+  /** `i` is behind the brace of an object that was found to be legal. */
+  #metadata(i: number): void {
+    const bytes = this.#bytes;
+    const end = this.#end;
     for (;;) {
       i = skipSpace(bytes, i, end);
-      if (i >= end) return TRUNCATED;
-      if (bytes[i] !== QUOTE) return UNEXPECTED_BYTE;
+      if (bytes[i] === COMMA) i = skipSpace(bytes, i + 1, end);
+      if (bytes[i] === CLOSE_BRACE) return;
       const keyStart = i + 1;
       const keyEnd = skipString(this.#skipper.view, keyStart, end);
-      if (keyEnd < 0) return keyEnd;
-      i = skipSpace(bytes, keyEnd + 1, end);
-      if (i >= end) return TRUNCATED;
-      if (bytes[i] !== COLON) return UNEXPECTED_BYTE;
-      const child = hasBackslash(bytes, keyStart, keyEnd)
-        ? PATHS.childOfEscaped(node, bytes, keyStart, keyEnd)
-        : PATHS.child(node, this.#skipper.view, keyStart, keyEnd);
-      i = skipSpace(bytes, i + 1, end);
-      if (i >= end) return TRUNCATED;
-      i = child < 0 ? this.#skipper.skipValue(i, end, depth) : this.#member(i, child, depth);
-      if (i < 0) return i;
-      i = skipSpace(bytes, i, end);
-      if (i >= end) return TRUNCATED;
-      const next = bytes[i++];
-      if (next === CLOSE_BRACE) return i;
-      if (next !== COMMA) return UNEXPECTED_BYTE;
-    }
-  }
-
-  #member(start: number, node: number, depth: number): number {
-    const bytes = this.#skipper.bytes;
-    const role = PATHS.roles[node];
-    if (role === ROLE_METADATA && bytes[start] === OPEN_BRACE) {
-      return this.#walk(start + 1, node, depth + 1);
-    }
-    if (role === ROLE_ITEMS) {
-      if (this.#itemsSeen) {
-        this.problem = 'items are listed twice';
-        return UNEXPECTED_BYTE;
+      const start = skipSpace(bytes, skipSpace(bytes, keyEnd + 1, end) + 1, end);
+      i = this.#skipper.skipValue(start, end, 2);
+      const text = bytes[start] === QUOTE;
+      if (isText(bytes, keyStart, keyEnd, REVISION)) {
+        this.revisionStart = text ? start + 1 : 0;
+        this.revisionEnd = text ? i - 1 : 0;
+      } else if (isText(bytes, keyStart, keyEnd, CONTINUE)) {
+        this.continueToken = text ? decodeString(bytes, start + 1, i - 1) : '';
       }
-      this.#itemsSeen = true;
-      if (bytes[start] === OPEN_BRACKET) return this.#array(start + 1, depth + 1);
-    }
-    const i = this.#skipper.skipValue(start, this.#end, depth);
-    if (i < 0) return i;
-    const text = bytes[start] === QUOTE;
-    if (role === ROLE_REVISION) {
-      this.revisionStart = text ? start + 1 : 0;
-      this.revisionEnd = text ? i - 1 : 0;
-    } else if (role === ROLE_CONTINUE) {
-      this.continueToken = text ? decodeString(bytes, start + 1, i - 1) : '';
-    } else if (role === ROLE_ITEMS && bytes[start] !== 0x6e) {
-      this.problem = 'items are not an array';
-      return UNEXPECTED_BYTE;
-    }
-    return i;
-  }
-
-  /** `i` is behind the bracket of the items; returns the position behind the closing one. */
-  #array(i: number, depth: number): number {
-    const bytes = this.#skipper.bytes;
-    const end = this.#end;
-    i = skipSpace(bytes, i, end);
-    if (i < end && bytes[i] === CLOSE_BRACKET) return i + 1;
-    for (;;) {
-      const itemStart = skipSpace(bytes, i, end);
-      i = this.#skipper.skipValue(itemStart, end, depth);
-      if (i < 0) return i;
-      this.items++;
-      this.#onItem(itemStart, i);
-      i = skipSpace(bytes, i, end);
-      if (i >= end) return TRUNCATED;
-      const next = bytes[i++];
-      if (next === CLOSE_BRACKET) return i;
-      if (next !== COMMA) return UNEXPECTED_BYTE;
     }
   }
 }
-
-function ignore(): void {}

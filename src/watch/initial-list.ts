@@ -91,19 +91,15 @@ async function allPages(
       return page.status === 410 && continueToken !== '' ? { kind: 'restart' } : page;
     }
     if (page.kind === 'failed') return page;
-    const list = new JsonListScanner();
-    const places: number[] = [];
     const { bytes } = page;
-    if (!list.scan(bytes, 0, bytes.length, (start, end) => places.push(start, end))) {
-      options.counters.garbage++;
-      return { kind: 'failed', reason: `list body: ${list.problem}` };
-    }
+    const list = new JsonListScanner();
+    list.open(bytes, 0, bytes.length);
+    const problem = await addItems(options, load, bytes, list);
+    if (problem !== '') return { kind: 'failed', reason: problem };
     const pageRevision = parseRevisionBytes(bytes, list.revisionStart, list.revisionEnd);
     if (pageRevision <= 0) return { kind: 'failed', reason: 'list without a usable revision' };
     if (revision !== -1 && revision !== pageRevision) return { kind: 'restart' };
     revision = pageRevision;
-    const problem = await addItems(options, load, bytes, places);
-    if (problem !== '') return { kind: 'failed', reason: problem };
     if (list.continueToken === '') return { kind: 'complete', revision };
     if (list.continueToken === continueToken) {
       return { kind: 'failed', reason: 'the list does not go on' };
@@ -112,30 +108,34 @@ async function allPages(
   }
 }
 
+/** Takes all items of a page; returns what was wrong with it, or ''. */
 async function addItems(
   options: PagedListOptions,
   load: LaneLoad,
   bytes: Uint8Array,
-  places: readonly number[],
+  list: JsonListScanner,
 ): Promise<string> {
   const { scan, counters } = options;
-  for (let k = 0; k < places.length; k += 2) {
+  while (list.next()) {
     const usable =
-      scan.scanObject(bytes, places[k], places[k + 1]) &&
+      scan.scanObject(bytes, list.itemStart, list.itemEnd) &&
       scan.nameStart !== scan.nameEnd &&
       parseRevisionBytes(bytes, scan.revisionStart, scan.revisionEnd) > 0;
     if (!usable) {
       counters.garbage++;
-      return `list item ${k / 2}: ${scan.problem || 'no name or no usable resourceVersion'}`;
+      const problem = scan.problem || 'no name or no usable resourceVersion';
+      return `list item ${list.items - 1}: ${problem}`;
     }
     load.add(bytes, scan);
     counters.listed++;
-    if ((k / 2) % SLICE_ITEMS === SLICE_ITEMS - 1) {
+    if (list.items % SLICE_ITEMS === 0) {
       await options.clock.turn();
       if (options.controller.signal.aborted) return 'no longer wanted';
     }
   }
-  return '';
+  if (list.problem === '') return '';
+  counters.garbage++;
+  return `list body: ${list.problem}`;
 }
 
 type Page =

@@ -36,9 +36,9 @@ export async function probe(
     }
     const bytes = await readBody(response.body, limits);
     const list = new JsonListScanner();
-    if (!list.scan(bytes, 0, bytes.length, () => {})) {
-      return { kind: 'failed', reason: `probe: ${list.problem}` };
-    }
+    list.open(bytes, 0, bytes.length);
+    while (list.next());
+    if (list.problem !== '') return { kind: 'failed', reason: `probe: ${list.problem}` };
     const revision = parseRevisionBytes(bytes, list.revisionStart, list.revisionEnd);
     if (revision <= 0) return { kind: 'failed', reason: 'probe: no usable revision' };
     return { kind: 'revision', revision };

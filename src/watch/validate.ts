@@ -58,7 +58,12 @@ export async function fetchMetadataList(
     const bytes = await readBody(response.body, limits);
     const list = new JsonListScanner();
     const places: number[] = [];
-    if (!list.scan(bytes, 0, bytes.length, (start, end) => places.push(start, end))) {
+    list.open(bytes, 0, bytes.length);
+    while (list.next()) {
+      places.push(list.itemStart, list.itemEnd);
+      if (list.items % SLICE_ITEMS === 0) await bounds.clock.turn();
+    }
+    if (list.problem !== '') {
       return { kind: 'failed', reason: `validating list: ${list.problem}` };
     }
     const revision = parseRevisionBytes(bytes, list.revisionStart, list.revisionEnd);

@@ -6,10 +6,9 @@ import { anyValue, write } from './scan-documents.ts';
 function scanAll(scan: JsonListScanner, text: string): { ok: boolean; items: string[] } {
   const bytes = Buffer.from(`x${text}y`);
   const items: string[] = [];
-  const ok = scan.scan(bytes, 1, bytes.length - 1, (start, end) => {
-    items.push(bytes.toString('utf8', start, end));
-  });
-  return { ok, items };
+  scan.open(bytes, 1, bytes.length - 1);
+  while (scan.next()) items.push(bytes.toString('utf8', scan.itemStart, scan.itemEnd));
+  return { ok: scan.problem === '', items };
 }
 
 function revision(scan: JsonListScanner, text: string): string {
@@ -51,12 +50,18 @@ describe('a list', () => {
 
   test.each([
     ['{"metadata":{}}', 'the list has no items'],
-    ['{"items":[],"items":[]}', 'items are listed twice'],
+    ['{"items":[],"items":[]}', 'items are given twice'],
     ['{"items":{}}', 'items are not an array'],
     ['{"items":[{}]', 'truncated'],
     ['{"items":[{},]}', 'unexpected byte'],
     ['{"items":[{}]}}', 'text behind the document'],
-    ['[]', 'unexpected byte'],
+    ['[]', 'not an object'],
+    ['{}', 'unexpected byte'],
+    ['{"items":[]', 'truncated'],
+    ['{"items":[],', 'truncated'],
+    ['{"items":[],}', 'unexpected byte'],
+    ['{"metadata":{},"items":[],"metadata":{}}', 'metadata is given twice'],
+    ['{"items":[1 2]}', 'unexpected byte'],
     ['', 'truncated'],
   ])('%j is refused: %s', (text, problem) => {
     const scan = new JsonListScanner();
