@@ -11,7 +11,7 @@ import {
 import { anyValue, apiObject, lastAt, type Value, write } from './scan-documents.ts';
 
 const FIELDS = [{ path: ['spec', 'nodeName'] }, { path: ['status', 'phase'] }];
-const RUNS = Number(process.env['WATERSHED_FUZZ_RUNS'] ?? 3000);
+const RUNS = Number(process.env['WATERSHED_FUZZ_RUNS'] ?? 2000);
 
 /** What broken documents are broken with. */
 const PIECES = [
