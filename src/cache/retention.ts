@@ -20,6 +20,8 @@ export interface WindowLimits {
   readonly minEvents: number;
   /** Kept at most, bookmarks and moves included. */
   readonly maxRecords: number;
+  /** Slab bytes beyond the live share that cleaning never minds; default 16 MiB. */
+  readonly spreadSlackBytes?: number;
 }
 
 /** At leisure, a slab whose live share is below this is cleaned: 70-85 % cost too much copying, 50 % almost none. */
@@ -32,8 +34,8 @@ const CLEAN_BELOW = 0.5;
 const MAX_SPREAD = 1.5;
 /** Below this nothing is cleaned: renewals in order empty whole slabs by themselves. */
 const LEISURE_SPREAD = 1.2;
-/** Spread that is never worth cleaning, in slabs. */
-const SPREAD_SLACK_SLABS = 4;
+/** Spread that is never worth cleaning: four slabs. */
+const SPREAD_SLACK_BYTES = 4 * SLAB_BYTES;
 /** Cleaned at most when a slab was opened; each gives more back than half a slab on average, so two keep pace. */
 const CLEANS_PER_SLAB = 2;
 
@@ -138,7 +140,9 @@ export class Retention {
 
   #spreadBeyond(factor: number): boolean {
     const { occupiedBytes, liveBytes } = this.#arena;
-    return occupiedBytes > liveBytes * factor + SPREAD_SLACK_SLABS * SLAB_BYTES;
+    return (
+      occupiedBytes > liveBytes * factor + (this.#limits.spreadSlackBytes ?? SPREAD_SLACK_BYTES)
+    );
   }
 
   #beyond(nowMs: number): boolean {

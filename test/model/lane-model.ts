@@ -59,10 +59,10 @@ export class LaneModel {
 
   constructor(options: ModelOptions) {
     this.options = options;
-    const { durationMs, maxBytes, minEvents, maxRecords } = options;
+    const { durationMs, maxBytes, minEvents, maxRecords, spreadSlackBytes } = options;
     this.test = new TestLane({
       bridgeExpiry: options.bridge,
-      window: { durationMs, maxBytes, minEvents, maxRecords },
+      window: { durationMs, maxBytes, minEvents, maxRecords, spreadSlackBytes },
     });
     const { index, arena } = this.test.lane;
     this.replica = new ObjectIndex(

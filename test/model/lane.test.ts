@@ -98,6 +98,7 @@ function optionsOf(bridge: boolean): fc.Arbitrary<ModelOptions> {
     maxBytes: fc.constantFrom(2000, 300_000, 1 << 30),
     minEvents: fc.constantFrom(0, 5, 20),
     maxRecords: fc.constantFrom(10, 1000),
+    spreadSlackBytes: fc.constantFrom(0, 0, 1 << 24),
     initial: fc.uniqueArray(choice, { maxLength: 8, selector: (c) => c.key }),
   });
 }

@@ -67,6 +67,8 @@ export interface ModelOptions {
   readonly maxBytes: number;
   readonly minEvents: number;
   readonly maxRecords: number;
+  /** 0: every slab with something dead in it is cleaned. */
+  readonly spreadSlackBytes: number;
   /** Objects of the initial list. */
   readonly initial: readonly ObjectChoice[];
 }
