@@ -90,6 +90,8 @@ describeWithControlPlane('Watches and lists while objects change', () => {
       const exact = { ...parameters, resourceVersion: revision, resourceVersionMatch: 'Exact' };
       const whole = collection(name, namespace) + query(exact);
       found.push(...(await compareOne(whole)).found);
+      // One key is read at any revision from there on, and by now it may be at another one.
+      if (parameters.fieldSelector?.startsWith('metadata.name=')) continue;
       let options: Record<string, string | number> | undefined = {
         ...parameters,
         resourceVersion: revision,
