@@ -3,6 +3,7 @@
  * A stalled watcher takes its first 64 KiB and never gives window back. Two loads: events for everybody, and a flood in
  * which every event has one watcher. With `--upstream real` kube-apiserver does the same first.
  */
+import { publish } from '../lib/report.ts';
 import { benchArguments, startCluster } from '../support/arguments.ts';
 import { EVENTS_PATH } from '../support/cluster.ts';
 import type { Audience } from '../support/cluster.ts';
@@ -10,7 +11,7 @@ import { LoadClient } from '../support/load-client.ts';
 import { measure, medianOf } from '../support/measure.ts';
 import type { Measured } from '../support/measure.ts';
 import { CLIENT_CORE, pin } from '../support/processes.ts';
-import { fixed, keepResults, printTable, thousands } from '../support/results.ts';
+import { fixed, printTable, tableOf, thousands } from '../support/results.ts';
 import type { BenchServer } from '../support/server.ts';
 import { startWatershed } from '../support/watershed-server.ts';
 
@@ -19,6 +20,7 @@ interface Row extends Measured {
   readonly load: string;
   readonly stalled: number;
   readonly spread: number;
+  readonly runs: readonly Measured[];
 }
 
 interface Load {
@@ -55,7 +57,7 @@ try {
   await cluster.end();
 }
 print();
-keepResults(args.real ? 'latency-real' : 'latency', rows);
+report();
 
 async function loadServer(server: BenchServer): Promise<void> {
   const client = new LoadClient();
@@ -103,7 +105,36 @@ async function crowd(
   for (let i = 0; i < repeats; i++) runs.push(await run(load.perSecond, windowMs));
   await client.closeWatches();
   const { delays } = [...runs].sort((a, b) => a.delays.p99Ms - b.delays.p99Ms)[1];
-  return { server: server.name, load: load.name, stalled, ...medianOf(runs), delays };
+  return { server: server.name, load: load.name, stalled, ...medianOf(runs), delays, runs };
+}
+
+function report(): void {
+  const points = (value: (run: Measured) => number) =>
+    rows.map(({ server, load, stalled, runs }) => ({
+      server,
+      name: `${load}, ${stalled} of ${watchers} stalled`,
+      values: runs.map(value),
+    }));
+  const flood = rows.find(
+    ({ server, load, stalled }) =>
+      server === 'watershed' && load === loads[1].name && stalled === STALLED,
+  );
+  publish({
+    name: args.real ? 'latency-real' : 'latency',
+    title: args.real ? 'Write to watcher, beside kube-apiserver' : 'Write to watcher',
+    notes: ['From before the write to when the watcher has read the event, over TLS and HTTP/2.'],
+    tables: [
+      tableOf(
+        { title: 'Delay, p50', unit: 'ms', better: 'lower' },
+        points((run) => run.delays.p50Ms),
+      ),
+      tableOf(
+        { title: 'Delay, p99', unit: 'ms', better: 'lower' },
+        points((run) => run.delays.p99Ms),
+      ),
+    ],
+    figures: flood === undefined ? {} : { 'latency.p99-ms': flood.delays.p99Ms },
+  });
 }
 
 function print(): void {

@@ -5,12 +5,13 @@
  */
 import { createHash } from 'node:crypto';
 import { get } from 'node:http';
+import { publish } from '../lib/report.ts';
 import { benchArguments, startCluster } from '../support/arguments.ts';
 import { PODS_PATH } from '../support/cluster.ts';
 import type { BenchCluster } from '../support/cluster.ts';
 import { LoadClient } from '../support/load-client.ts';
 import { CLIENT_CORE, pin, processorTime, rssBytes } from '../support/processes.ts';
-import { fixed, keepResults, printTable } from '../support/results.ts';
+import { fixed, printTable, tableOf } from '../support/results.ts';
 import type { BenchServer } from '../support/server.ts';
 import type { LoopDelays } from '../support/server-probe.ts';
 import { startWatershed } from '../support/watershed-server.ts';
@@ -23,10 +24,18 @@ interface Row {
   readonly mbPerSecond: number;
   readonly mbPerCpuSecond: number;
   readonly spread: number;
+  readonly runs: readonly Run[];
   readonly firstByteMs: number;
   readonly rssGrowthMb: number;
   readonly serverWaitShare: number;
   readonly loop: LoopDelays | undefined;
+}
+
+interface Run {
+  readonly wall: number;
+  readonly cpu: number;
+  readonly first: number;
+  readonly waited: number;
 }
 
 interface Load {
@@ -65,7 +74,7 @@ try {
   await cluster.end();
 }
 print();
-keepResults(args.real ? 'list-real' : 'list', rows);
+report();
 
 async function loadServer(
   server: BenchServer & Partial<WatershedServer>,
@@ -100,7 +109,7 @@ async function measureLoad(
   server: BenchServer,
   { load, bytes, before }: { load: Load; bytes: number; before: number },
 ): Promise<Row> {
-  const runs: { wall: number; cpu: number; first: number; waited: number }[] = [];
+  const runs: Run[] = [];
   await server.loopDelays();
   for (let i = 0; i < repeats; i++) {
     const timeBefore = processorTime(server.pid);
@@ -121,6 +130,7 @@ async function measureLoad(
   const row: Row = {
     server: server.name,
     load: load.name,
+    runs,
     bodyMb: bytes / MB,
     mbPerSecond: median(runs.map(({ wall }) => wall)),
     mbPerCpuSecond: median(cpus),
@@ -180,6 +190,35 @@ async function hashOfCluster({ server, kubeconfigServer, token }: BenchCluster):
 
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+}
+
+function report(): void {
+  const points = (value: (run: Run) => number) =>
+    rows.map(({ server, load, runs }) => ({ server, name: load, values: runs.map(value) }));
+  const one = rows.find(({ server, load }) => server === 'watershed' && load === loads[0].name);
+  publish({
+    name: args.real ? 'list-real' : 'list',
+    title: args.real ? 'LIST, beside kube-apiserver' : 'LIST',
+    notes: [
+      `${pods} pods, ${fixed(rows[0]?.bodyMb ?? 0)} MB of JSON over TLS and HTTP/2; the items are byte for byte the cluster's own.`,
+      '"any" is resourceVersion=0, "exact" is none: proven current before it is answered.',
+    ],
+    tables: [
+      tableOf(
+        { title: 'Body per server CPU', unit: 'MB/s', better: 'higher' },
+        points((run) => run.cpu),
+      ),
+      tableOf(
+        { title: 'Body per wall clock', unit: 'MB/s', better: 'higher' },
+        points((run) => run.wall),
+      ),
+      tableOf(
+        { title: 'First byte', unit: 'ms', better: 'lower' },
+        points((run) => run.first),
+      ),
+    ],
+    figures: one === undefined ? {} : { 'list.identity.bytes-per-second': one.mbPerCpuSecond * MB },
+  });
 }
 
 function print(): void {

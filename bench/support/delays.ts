@@ -43,9 +43,10 @@ export class Delays {
   }
 
   #quantileMs(share: number): number {
+    if (this.#count === 0) return 0;
     const wanted = Math.ceil(this.#count * share);
     let seen = 0;
-    for (let i = 0; i < this.#buckets.length && wanted > 0; i++) {
+    for (let i = 0; i < this.#buckets.length; i++) {
       seen += this.#buckets[i];
       if (seen >= wanted) return (2 ** ((i + 1) / BUCKETS_PER_OCTAVE) - 1) / 1000;
     }

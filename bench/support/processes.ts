@@ -79,7 +79,7 @@ export function processorTime(pid: number): ProcessorTime {
       const text = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1');
       const [used, waited] = text.split(' ');
       usedNs += Number(used);
-      if (Number(thread) === pid) waitedNs = Number(waited);
+      waitedNs += Number(waited);
     } catch {
       // A thread that has just ended.
     }

@@ -36,7 +36,7 @@ class RealCluster implements BenchCluster {
   readonly server: BenchServer;
   readonly #controlPlane: ControlPlane;
   readonly #pads: string[] = [];
-  #laneNumbers = new Array<number>(LANES).fill(0);
+  readonly #laneNumbers: number[] = Array.from({ length: LANES }, () => 0);
   #objectNumbers: number[] = [];
 
   constructor(controlPlane: ControlPlane, kubeconfig: string) {
@@ -62,7 +62,7 @@ class RealCluster implements BenchCluster {
 
   async createObjects(count: number): Promise<void> {
     await this.#inParallel(this.#pads.length, count, async (index) => {
-      const body = object(index, '', stampText(0, 0, 0));
+      const body = configMap(index, '', stampText(0, 0, 0));
       const created = await post(this.#controlPlane, EVENTS_PATH, body);
       // The answer ends in a newline that the event does not carry.
       this.#pads[index] = 'x'.repeat(LINE_BYTES - EVENT_AROUND - (created.length - 1));
@@ -112,7 +112,7 @@ class RealCluster implements BenchCluster {
   async #change(index: number, lane: number, ownNumbers: boolean): Promise<void> {
     const number = ownNumbers ? ++this.#objectNumbers[index] : ++this.#laneNumbers[lane];
     const stamp = stampText(ownNumbers ? 0 : lane, number, nowUs());
-    const body = object(index, this.#pads[index], stamp);
+    const body = configMap(index, this.#pads[index], stamp);
     const path = `${EVENTS_PATH}/${objectName(index)}`;
     const { status, body: text } = await this.#controlPlane.request('PUT', path, { body });
     if (status !== 200) throw new Error(`PUT ${path}: ${status} ${text.toString()}`);
@@ -131,7 +131,7 @@ class RealCluster implements BenchCluster {
   }
 }
 
-function object(index: number, pad: string, stamp: string): unknown {
+function configMap(index: number, pad: string, stamp: string): unknown {
   return { metadata: { name: objectName(index), namespace: NAMESPACE }, data: { pad, stamp } };
 }
 

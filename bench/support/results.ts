@@ -1,6 +1,6 @@
-/** Prints a table and keeps the figures as JSON under bench/results. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { arch, cpus, release } from 'node:os';
+/** Wide tables for the terminal, and rows of several servers as the tables of bench/lib/report.ts. */
+import { sampleOf } from '../lib/report.ts';
+import type { Sample, Table } from '../lib/report.ts';
 
 export interface Column<Row> {
   readonly title: string;
@@ -19,17 +19,25 @@ export function printTable<Row>(rows: readonly Row[], columns: readonly Column<R
   for (const each of cells) console.log(line(each));
 }
 
-export function keepResults(name: string, results: unknown): void {
-  const folder = new URL('../results/', import.meta.url);
-  mkdirSync(folder, { recursive: true });
-  const machine = {
-    processor: cpus()[0]?.model ?? arch(),
-    cores: cpus().length,
-    kernel: release(),
-    node: process.version,
+/** One figure per server and row name; servers are columns. */
+export interface Point {
+  readonly server: string;
+  readonly name: string;
+  readonly values: readonly number[];
+}
+
+export function tableOf(
+  head: Pick<Table, 'title' | 'unit' | 'better'>,
+  points: readonly Point[],
+): Table {
+  const columns = [...new Set(points.map(({ server }) => server))];
+  const names = [...new Set(points.map(({ name }) => name))];
+  const cell = (name: string, column: string): Sample | null => {
+    const point = points.find((each) => each.name === name && each.server === column);
+    return point === undefined ? null : sampleOf(point.values);
   };
-  const text = JSON.stringify({ name, at: new Date().toISOString(), machine, results }, null, 2);
-  writeFileSync(new URL(`${name}.json`, folder), `${text}\n`);
+  const rows = names.map((name) => ({ name, cells: columns.map((column) => cell(name, column)) }));
+  return { ...head, columns, rows };
 }
 
 export function fixed(value: number, digits = 1): string {

@@ -99,7 +99,7 @@ class SimulatedCluster implements BenchCluster {
 
   write(load: WriteLoad): Promise<Written> {
     const started = performance.now();
-    const perObject = new Array<number>(this.#templates.length).fill(0);
+    const perObject = this.#templates.map(() => 0);
     let events = 0;
     let object = 0;
     return new Promise((resolve) => {

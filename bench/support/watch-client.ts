@@ -38,6 +38,8 @@ export interface Seen {
 /** Handshakes under way at once: enough to keep the server busy, few enough not to time out. */
 const DIALS_AT_ONCE = 32;
 const OPEN_TIMEOUT_MS = 120_000;
+/** Nothing more comes after this long without an event. */
+const QUIET_MS = 2_000;
 
 const tally = newTally();
 const stalledTally = newTally();
@@ -75,8 +77,8 @@ async function open(plan: OpenWatches): Promise<void> {
   while (tally.answered + stalledTally.answered - answered < plan.watchers) {
     const refused = tally.refused + stalledTally.refused;
     if (refused > 0 || performance.now() > deadline) {
-      const open = tally.answered + stalledTally.answered - answered;
-      throw new Error(`${open} of ${plan.watchers} watches opened, ${refused} refused`);
+      const opened = tally.answered + stalledTally.answered - answered;
+      throw new Error(`${opened} of ${plan.watchers} watches opened, ${refused} refused`);
     }
     await pause(2);
   }
@@ -113,12 +115,19 @@ function mark({ sampleEvery }: { sampleEvery: number }): Seen {
 /** Resolves when so many events were received in all by those who read; at most `timeoutMs` later anyway. */
 function waitFor({ events, timeoutMs }: { events: number; timeoutMs: number }): Promise<Seen> {
   return new Promise((resolve) => {
+    let last = -1;
     const done = (): void => {
       clearTimeout(timer);
+      clearInterval(watchdog);
       tally.onProgress = (): undefined => undefined;
       resolve(seen());
     };
     const timer = setTimeout(done, timeoutMs);
+    // Watches that the server ended will never have them all.
+    const watchdog = setInterval(() => {
+      if (tally.ended > 0 && tally.events === last) done();
+      last = tally.events;
+    }, QUIET_MS);
     tally.onProgress = (): void => {
       if (tally.events >= events) done();
     };
