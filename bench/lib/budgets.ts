@@ -6,8 +6,8 @@ export interface Budget {
   readonly what: string;
   readonly budget: string;
   readonly rivals: string;
-  /** Result and figure that answer it, or undefined when no bench measures it yet. */
-  readonly answer?: { readonly bench: string; readonly figure: string };
+  /** The figure that answers it, from whichever result has it. */
+  readonly figure: string;
   readonly target: number;
   readonly better: 'higher' | 'lower';
   readonly unit: string;
@@ -18,7 +18,7 @@ export const BUDGETS: readonly Budget[] = [
     what: 'ingest, leases JSON, random order, 1M objects',
     budget: '>= 0.6M events/s',
     rivals: 'kube-apiserver about 40K/s on 72 vCPU (published)',
-    answer: { bench: 'ingest', figure: 'ingest.lease.1000000.random' },
+    figure: 'ingest.lease.1000000.random',
     target: 600_000,
     better: 'higher',
     unit: 'events/s',
@@ -27,7 +27,7 @@ export const BUDGETS: readonly Budget[] = [
     what: 'ingest, pods 6 KB JSON',
     budget: '>= 150k/s',
     rivals: 'JSON.parse 17-27k/s',
-    answer: { bench: 'ingest', figure: 'ingest.pod.100000.ordered' },
+    figure: 'ingest.pod.100000.ordered',
     target: 150_000,
     better: 'higher',
     unit: 'events/s',
@@ -36,7 +36,7 @@ export const BUDGETS: readonly Budget[] = [
     what: 'bytes per object over its raw bytes, leases',
     budget: '<= 104 B',
     rivals: 'decoded Go objects: 5-10x the raw size',
-    answer: { bench: 'ingest', figure: 'overhead.lease.1000000' },
+    figure: 'overhead.lease.1000000',
     target: 104,
     better: 'lower',
     unit: 'B',
@@ -45,7 +45,7 @@ export const BUDGETS: readonly Budget[] = [
     what: 'bytes per object over its raw bytes, pods (8 selectable fields)',
     budget: '<= 104 B',
     rivals: 'decoded Go objects: 5-10x the raw size',
-    answer: { bench: 'ingest', figure: 'overhead.pod.100000' },
+    figure: 'overhead.pod.100000',
     target: 104,
     better: 'lower',
     unit: 'B',
@@ -54,7 +54,7 @@ export const BUDGETS: readonly Budget[] = [
     what: 'one event to one TLS HTTP/2 watcher',
     budget: '<= 31 us',
     rivals: 'kube-apiserver 23 us (20 streams per connection), 37 us (one)',
-    answer: { bench: 'fan-out', figure: 'fan-out.h2.us-per-event' },
+    figure: 'fan-out.h2.us-per-event',
     target: 31,
     better: 'lower',
     unit: 'us',
@@ -63,7 +63,7 @@ export const BUDGETS: readonly Budget[] = [
     what: 'saturated deliveries, 2,000 TLS watchers',
     budget: '>= 800K/s',
     rivals: 'kube-apiserver 87-130K/s per core',
-    answer: { bench: 'fan-out', figure: 'fan-out.saturated' },
+    figure: 'fan-out.saturated',
     target: 800_000,
     better: 'higher',
     unit: 'events/s',
@@ -72,7 +72,7 @@ export const BUDGETS: readonly Budget[] = [
     what: 'idle watch, 18 per connection',
     budget: '<= 13 KiB',
     rivals: 'kube-apiserver 36-41 KiB',
-    answer: { bench: 'idle-watch', figure: 'idle-watch.bytes' },
+    figure: 'idle-watch.bytes',
     target: 13 * 1024,
     better: 'lower',
     unit: 'B',
@@ -81,7 +81,7 @@ export const BUDGETS: readonly Budget[] = [
     what: 'LIST, identity, over TLS',
     budget: '>= 650 MB/s',
     rivals: 'kube-apiserver 108-187 MB/s',
-    answer: { bench: 'list', figure: 'list.identity.bytes-per-second' },
+    figure: 'list.identity.bytes-per-second',
     target: 650e6,
     better: 'higher',
     unit: 'B/s',
@@ -90,7 +90,7 @@ export const BUDGETS: readonly Budget[] = [
     what: 'write to watcher, 1,000 watchers, 20K events/s, 10 stalled',
     budget: 'p99 < 50 ms',
     rivals: '0.14-0.7 s published',
-    answer: { bench: 'latency', figure: 'latency.p99-ms' },
+    figure: 'latency.p99-ms',
     target: 50,
     better: 'lower',
     unit: 'ms',
