@@ -6,6 +6,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startSimulator } from '../../src/simulator/simulator.ts';
 import type { Simulator } from '../../src/simulator/simulator.ts';
 import type { Collection } from '../../src/simulator/collection.ts';
@@ -17,6 +18,8 @@ import { STAMP_LENGTH, nowUs, stampText, writeStamp } from './stamp.ts';
 
 const TOKEN = 'bench-token';
 const TICK_MS = 1;
+/** Longer than the simulator's pods take from one phase to the next. */
+const QUIET_MS = 1_500;
 /** More than any pause of the writer's process lets pile up. */
 const WINDOW_EVENTS = 200_000;
 
@@ -83,12 +86,15 @@ class SimulatedCluster implements BenchCluster {
     return Promise.resolve();
   }
 
-  createPods(count: number): Promise<void> {
-    const pods = this.#simulator.store.get('v1', 'pods');
-    for (let i = 0; i < count; i++) {
-      this.#simulator.writes.create(pods, podBody(i), { manager: 'bench' });
+  async createPods(count: number): Promise<void> {
+    const { store, writes } = this.#simulator;
+    const pods = store.get('v1', 'pods');
+    for (let i = 0; i < count; i++) writes.create(pods, podBody(i), { manager: 'bench' });
+    // Simulated kubelets may still change them.
+    for (let revision = -1; revision !== store.revisions.current;) {
+      revision = store.revisions.current;
+      await sleep(QUIET_MS);
     }
-    return Promise.resolve();
   }
 
   revision(): Promise<number> {
