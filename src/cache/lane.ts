@@ -12,12 +12,11 @@ import { parseRevisionBytes } from '../k8s/revision.ts';
 import type { SelectableField } from '../k8s/selectable-fields.ts';
 import type { Place } from './arena.ts';
 import { Arena, NO_PLACE } from './arena.ts';
+import { candidatesOf } from './candidates.ts';
 import type { Filter } from './filter.ts';
-import type { Cursor, EndReason } from './filter-group.ts';
-import { FilterGroup } from './filter-group.ts';
-import { InterestTable } from './interest-table.ts';
 import { hashBytes } from './key-table.ts';
 import { LaneCounters } from './lane-counters.ts';
+import { LaneGroups } from './lane-groups.ts';
 import { LaneLoad } from './lane-load.ts';
 import type { ScannedEvent } from './lane-load.ts';
 import type { NewRecord } from './log.ts';
@@ -28,7 +27,7 @@ import { Retention } from './retention.ts';
 import { ScratchKey } from './scratch-key.ts';
 import type { SlabPool } from './slab.ts';
 import type { KeyRange, ObjectWalk, View } from './snapshot.ts';
-import { countAt, SlotWalk, SnapshotWalk } from './snapshot.ts';
+import { countAt, SnapshotWalk } from './snapshot.ts';
 
 export type LaneState =
   | { readonly kind: 'starting' }
@@ -62,20 +61,14 @@ export class Lane {
   readonly log = new Log();
   readonly index: ObjectIndex;
   readonly retention: Retention;
-  readonly groups = new Map<string, FilterGroup>();
-  /** Groups with matches that no flush has looked at yet. */
-  readonly dirtyGroups: FilterGroup[] = [];
-  /** Called when `dirtyGroups` stops being empty. */
-  onDirty: (() => void) | undefined;
+  readonly groups: LaneGroups;
   onStateChange: ((state: LaneState) => void) | undefined;
   #bookmark: BookmarkTemplate | undefined;
   #state: LaneState = { kind: 'starting' };
   readonly #options: LaneOptions;
-  readonly #interest: InterestTable;
   readonly #key = new ScratchKey();
   readonly #now: () => number;
   readonly #startedAt: number;
-  #offered = 0;
   #load: LaneLoad | undefined;
   /** A list was taken whole: from then on the window tells everything that happened. */
   loaded = false;
@@ -108,7 +101,7 @@ export class Lane {
     this.envelope = new JsonEnvelope(options.resource, options.custom, options.listKind);
     this.arena = new Arena(options.pool, options.fields.length);
     this.index = new ObjectIndex(this.arena, indexed);
-    this.#interest = new InterestTable(this.arena, indexed);
+    this.groups = new LaneGroups(this.arena, this.log, indexed, options.maxFilterGroups);
     this.retention = new Retention(options.window, this.arena, this.log, this.index);
     this.#now = options.now ?? (() => performance.now());
     this.#startedAt = this.#now();
@@ -216,29 +209,11 @@ export class Lane {
     return Math.max(0, this.#now() - this.#startedAt - this.log.timeMs(this.log.floor));
   }
 
-  /** How many matches the slowest cursor has not taken. */
-  get lagEvents(): number {
-    let lag = 0;
-    for (const group of this.groups.values()) {
-      for (const cursor of group.cursors) lag = Math.max(lag, group.next - cursor.next);
-    }
-    return lag;
-  }
-
-  /** Selector evaluations of all groups, past and present. */
-  get filterEvaluations(): number {
-    let sum = this.#pastEvaluations;
-    for (const group of this.groups.values()) sum += group.evaluations;
-    return sum;
-  }
-  #pastEvaluations = 0;
-
   /** Ends every watch and gives the memory back. */
   close(reason: string): void {
     this.setState({ kind: 'closed', reason });
-    this.endCursors('closed');
+    this.groups.end('closed');
     this.groups.clear();
-    this.dirtyGroups.length = 0;
     this.arena.close();
   }
 
@@ -270,19 +245,11 @@ export class Lane {
   }
 
   /**
-   * The objects a filter may select at a position, in key order, starting at `from`: by key or by field index where the
-   * filter pins one, else the range of its namespace. The caller still asks the filter about each.
+   * The objects a filter may select at a position, in key order, starting at `from`. The caller still asks the filter
+   * about each.
    */
   candidates(filter: Filter, position: number, from: Buffer): ObjectWalk {
-    const slots = from.length === 0 ? this.#pinnedSlots(filter, position) : undefined;
-    if (slots !== undefined) return new SlotWalk(this, position, slots);
-    return new SnapshotWalk(this, position, { prefix: this.prefixOf(filter), from });
-  }
-
-  /** Key prefix of a filter's namespace: `namespace/` or empty. */
-  prefixOf(filter: Filter): Buffer {
-    if (filter.namespace.length === 0) return NO_PREFIX;
-    return Buffer.concat([filter.namespace, SLASH]);
+    return candidatesOf(this, filter, { position, from, namespaced: this.resource.namespaced });
   }
 
   count(position: number, range: KeyRange): number {
@@ -294,33 +261,6 @@ export class Lane {
     const key = Buffer.from(namespace === '' ? name : `${namespace}/${name}`);
     const slot = this.index.findKey(key, 0, key.length);
     return slot < 0 ? NO_PLACE : this.index.visible(slot, position, this.log);
-  }
-
-  /** A cursor behind `position`; undefined when the lane has as many filter groups as it may. */
-  join(filter: Filter, position: number): Cursor | undefined {
-    let group = this.groups.get(filter.identity);
-    if (group === undefined) {
-      if (this.groups.size >= this.#options.maxFilterGroups) return undefined;
-      group = new FilterGroup(filter, this.arena, this.log);
-      this.groups.set(filter.identity, group);
-      this.#interest.add(group);
-    }
-    group.trim(this.log.floor);
-    const cursor = group.join(position);
-    if (cursor.pending) this.#markDirty(group);
-    return cursor;
-  }
-
-  leave(cursor: Cursor): void {
-    const { group } = cursor;
-    group.leave(cursor);
-    // Another cursor took its place in the list; a flush under way may have passed that place already.
-    if (group.cursors.length > 0 && group.first < group.next) this.#markDirty(group);
-  }
-
-  /** A cursor became ready while it has events waiting. */
-  markDirty(group: FilterGroup): void {
-    this.#markDirty(group);
   }
 
   /** Drops the oldest records until `bytes` of the window are given back. */
@@ -336,11 +276,7 @@ export class Lane {
     if (this.#state.kind === 'closed' || this.#load !== undefined) return;
     this.#trim();
     this.retention.clean(this.#commitRecord, this.#newRecord(MOVE, this.log.headRevision));
-    for (const group of this.groups.values()) {
-      group.trim(this.log.floor);
-      if (group.cursors.length === 0) this.#dropGroup(group);
-      else endFallen(group);
-    }
+    this.groups.sweep();
   }
 
   // ---- for LaneLoad -----------------------------------------------------------------------------------------------
@@ -375,8 +311,8 @@ export class Lane {
     this.#bridges.clear();
     this.retention.clear();
     this.log.startWindow(revision);
-    for (const group of this.groups.values()) group.trim(this.log.floor);
-    this.endCursors('expired');
+    this.groups.trim();
+    this.groups.end('expired');
   }
 
   /** @internal Deletions under a revision that was already sent follow. */
@@ -386,37 +322,7 @@ export class Lane {
     if (!this.#bridges.has(revision)) this.#bridges.set(revision, this.log.head);
   }
 
-  endCursors(reason: EndReason): void {
-    for (const group of this.groups.values()) {
-      // Backwards: a cursor that leaves is replaced by the last one.
-      for (let i = group.cursors.length - 1; i >= 0; i--) group.cursors[i]?.reader?.expire(reason);
-    }
-  }
-
   // ---- inside -----------------------------------------------------------------------------------------------------
-
-  #pinnedSlots(filter: Filter, position: number): Int32Array | undefined {
-    const { index } = this;
-    if (filter.name.length > 0 && (filter.namespace.length > 0 || !this.resource.namespaced)) {
-      const key = Buffer.concat([this.prefixOf(filter), filter.name]);
-      const slot = index.findKey(key, 0, key.length);
-      return slot < 0 ? new Int32Array(0) : Int32Array.of(slot);
-    }
-    // The field index knows the newest state only.
-    if (position !== this.log.head) return undefined;
-    for (const term of filter.terms) {
-      if (term.field < 0 || term.negated || term.value.equals(term.missing)) continue;
-      const slots = index.fieldIndexes[term.field]?.slots(term.value);
-      if (slots !== undefined) return slots.sort((a, b) => this.#compareSlots(a, b));
-    }
-    return undefined;
-  }
-
-  #compareSlots(a: number, b: number): number {
-    const place = this.index.placeOf(b);
-    const bytes = this.arena.slabOf(place).bytes;
-    return this.index.compareKey(a, bytes, this.arena.keyStart(place), this.arena.keyLength(place));
-  }
 
   #apply(type: number, bytes: Uint8Array, scan: ScannedEvent, revision: number): void {
     const place = this.arena.write(bytes, scan, NO_PREFIX, this.#key, revision);
@@ -451,8 +357,7 @@ export class Lane {
       this.#liveBytes += this.arena.objectLength(place);
     }
     if (live) this.#dropLive(record.replacedPlace);
-    this.#offered = this.log.head;
-    this.#interest.visit(place, record.replacedPlace, this.#offer);
+    this.groups.offer(this.log.head, place, record.replacedPlace);
   }
 
   #commit(record: NewRecord): void {
@@ -463,26 +368,9 @@ export class Lane {
 
   readonly #commitRecord = (record: NewRecord): void => this.#commit(record);
 
-  readonly #offer = (group: FilterGroup): void => {
-    if (group.offer(this.#offered)) this.#markDirty(group);
-  };
-
-  #markDirty(group: FilterGroup): void {
-    if (group.dirty) return;
-    group.dirty = true;
-    this.dirtyGroups.push(group);
-    if (this.dirtyGroups.length === 1) this.onDirty?.();
-  }
-
   #dropLive(place: Place): void {
     this.#liveBytes -= this.arena.objectLength(place);
     this.arena.dropLive(place);
-  }
-
-  #dropGroup(group: FilterGroup): void {
-    this.groups.delete(group.filter.identity);
-    this.#pastEvaluations += group.evaluations;
-    this.#interest.remove(group);
   }
 
   #trim(): void {
@@ -504,11 +392,3 @@ export class Lane {
 }
 
 const NO_PREFIX = Buffer.alloc(0);
-const SLASH = Buffer.from('/');
-
-function endFallen(group: FilterGroup): void {
-  for (let i = group.cursors.length - 1; i >= 0; i--) {
-    const cursor = group.cursors[i];
-    if (cursor.fallenOut) cursor.reader?.expire('expired');
-  }
-}

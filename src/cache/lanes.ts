@@ -149,13 +149,13 @@ export class Lanes {
   }
 
   closeAll(reason: string): void {
-    for (const id of [...this.#entries.keys()]) this.close(id, reason);
+    for (const id of this.#entries.keys()) this.close(id, reason);
   }
 
   /** About once a second: housekeeping of every lane, and the end of idle ones. */
   sweep(): void {
     const now = performance.now();
-    for (const [id, entry] of [...this.#entries]) {
+    for (const [id, entry] of this.#entries) {
       entry.lane.sweep();
       const idle = !entry.pinned && entry.watches === 0;
       if (idle && now - entry.usedAt > this.#options.idleMs) this.close(id, 'idle');
@@ -192,6 +192,6 @@ export class Lanes {
 
   #stateChanged(lane: Lane): void {
     if (lane.state.kind === 'starting') return;
-    for (const done of [...(this.#waiters.get(lane) ?? [])]) done();
+    for (const done of this.#waiters.get(lane) ?? []) done();
   }
 }

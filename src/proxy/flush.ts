@@ -53,7 +53,7 @@ export class FlushScheduler {
   }
 
   attach(lane: Lane): void {
-    lane.onDirty = (): void => {
+    lane.groups.onDirty = (): void => {
       this.#lanes.push(lane);
       this.#arm();
     };
@@ -77,12 +77,12 @@ export class FlushScheduler {
     this.#armed = false;
     const groups: FilterGroup[] = [];
     for (const lane of this.#lanes) {
-      for (const group of lane.dirtyGroups) {
+      for (const group of lane.groups.dirty) {
         group.dirty = false;
         group.trim(lane.log.floor);
         groups.push(group);
       }
-      lane.dirtyGroups.length = 0;
+      lane.groups.dirty.length = 0;
     }
     this.#lanes = [];
     const readers = this.#readers;

@@ -3,6 +3,7 @@
  * window can answer is answered here; older revisions, and tokens that ask for "latest from here on", go upstream.
  */
 import type { Authorized } from '../auth/authorize.ts';
+import { prefixOf } from '../cache/candidates.ts';
 import type { LaneEntry } from '../cache/lanes.ts';
 import type { Filter } from '../cache/filter.ts';
 import type { Lane } from '../cache/lane.ts';
@@ -148,7 +149,7 @@ async function measurePage(lane: Lane, question: PageQuestion): Promise<Page | u
       const lastKey = keyOf(lane, walk.place);
       if (!walk.next()) return { items, lastKey: undefined, remaining: undefined };
       const unselective = filter.unselective && filter.name.length === 0;
-      const range = { prefix: lane.prefixOf(filter), from };
+      const range = { prefix: prefixOf(filter), from };
       const remaining = unselective ? lane.count(view.position, range) - limit : undefined;
       return { items, lastKey, remaining };
     }

@@ -56,7 +56,7 @@ export async function serveWatch(
   const initialEventsEnd = begin.initialEvents && options.allowWatchBookmarks;
   if (initialEventsEnd && lane.bookmark === undefined) return notServed('no bookmark seen yet');
   const filter = compileFilter(lane, request.namespace, options.labels, options.fields);
-  const cursor = lane.join(filter, begin.view.position);
+  const cursor = lane.groups.join(filter, begin.view.position);
   if (cursor === undefined) return notServed('too many filter groups');
   const plan = {
     lane,
@@ -103,10 +103,10 @@ async function startOf(request: WatchRequest): Promise<Served<Start | 'expired'>
     const view = lane.newest;
     return { kind: 'served', value: { view, startRevision: view.revision, initialEvents } };
   }
-  if (revision < lane.floorRevision) return { kind: 'served', value: 'expired' };
   // A revision beyond ours (another replica was ahead) is held: only newer events are sent (semantics 9.4 rule 9).
-  const position = lane.log.positionOf(revision);
-  const view = { position, revision };
+  const ahead = revision > lane.frontier;
+  const view = ahead ? { position: lane.head, revision } : lane.viewAt(revision);
+  if (view === undefined) return { kind: 'served', value: 'expired' };
   return { kind: 'served', value: { view, startRevision: revision, initialEvents: false } };
 }
 

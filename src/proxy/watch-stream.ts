@@ -298,7 +298,7 @@ export class WatchStream implements CursorReader, ClockedWatch {
   #leave(): void {
     if (this.#plan.cursor.reader === undefined) return;
     this.#plan.cursor.reader = undefined;
-    this.#plan.lane.leave(this.#plan.cursor);
+    this.#plan.lane.groups.leave(this.#plan.cursor);
   }
 
   #closed(): void {

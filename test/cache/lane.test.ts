@@ -54,24 +54,24 @@ describe('a lane', () => {
     const lane = new TestLane();
     lane.list(10, []);
     let calls = 0;
-    lane.lane.onDirty = () => calls++;
+    lane.lane.groups.onDirty = () => calls++;
     watchAll(lane);
-    lane.lane.join(filterOf('b', 'b'), lane.lane.head);
+    lane.lane.groups.join(filterOf('b', 'b'), lane.lane.head);
     lane.event(ADDED, podOfA('x', 11));
     lane.event(MODIFIED, podOfA('x', 12));
     expect(calls).toBe(1);
-    expect(lane.lane.dirtyGroups.map((group) => group.filter.identity)).toEqual(['all']);
+    expect(lane.lane.groups.dirty.map((group) => group.filter.identity)).toEqual(['all']);
   });
 
   test('forgets a filter that nobody uses, and takes no more filters than it may', () => {
     const lane = new TestLane({ maxFilterGroups: 1 });
     lane.list(10, []);
     const { cursor } = watchAll(lane);
-    expect(lane.lane.join(filterOf('other'), lane.lane.head)).toBeUndefined();
-    lane.lane.leave(cursor);
+    expect(lane.lane.groups.join(filterOf('other'), lane.lane.head)).toBeUndefined();
+    lane.lane.groups.leave(cursor);
     lane.lane.sweep();
     expect(lane.lane.groups.size).toBe(0);
-    expect(lane.lane.join(filterOf('other'), lane.lane.head)).toBeDefined();
+    expect(lane.lane.groups.join(filterOf('other'), lane.lane.head)).toBeDefined();
   });
 
   test('keeps the events it must keep whatever their age', () => {

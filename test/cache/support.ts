@@ -154,14 +154,14 @@ export function watchAll(test: TestLane): { cursor: Cursor; ends: string[] } {
     terms: [],
     identity: 'all',
   });
-  const cursor = test.lane.join(all, test.lane.log.head)!;
+  const cursor = test.lane.groups.join(all, test.lane.log.head)!;
   const ends: string[] = [];
   cursor.reader = {
     ready: true,
     flush: () => {},
     expire: (reason) => {
       ends.push(reason);
-      test.lane.leave(cursor);
+      test.lane.groups.leave(cursor);
     },
   };
   return { cursor, ends };

@@ -243,14 +243,14 @@ export class LaneModel {
     const { lane } = this.test;
     const position = Math.max(lane.log.floor - 1, lane.log.head - back);
     const { real, naive } = FILTERS[filter];
-    const cursor = lane.join(real, position)!;
+    const cursor = lane.groups.join(real, position)!;
     const open: OpenCursor = { cursor, filter: naive, position, expired: false };
     cursor.reader = {
       ready: true,
       flush: () => {},
       expire: () => {
         open.expired = true;
-        lane.leave(cursor);
+        lane.groups.leave(cursor);
       },
     };
     this.#cursors.push(open);
@@ -279,7 +279,7 @@ export class LaneModel {
   #leave(number: number): void {
     if (this.#cursors.length === 0) return;
     const [open] = this.#cursors.splice(number % this.#cursors.length, 1);
-    this.test.lane.leave(open.cursor);
+    this.test.lane.groups.leave(open.cursor);
   }
 
   /** Continues a walk that was paused, or begins one. */

@@ -18,8 +18,8 @@ describe('a cursor', () => {
     const lane = new TestLane();
     lane.list(10, []);
     const [first, second, third] = [1, 2, 3].map(() => watchAll(lane).cursor);
-    lane.lane.leave(first);
-    lane.lane.leave(first);
+    lane.lane.groups.leave(first);
+    lane.lane.groups.leave(first);
     expect(second.group.cursors).toEqual([third, second]);
   });
 });
