@@ -17,13 +17,11 @@ export const MODIFIED = 2;
 export const DELETED = 3;
 /** Upstream proved a revision without a change: a bookmark. */
 export const BOOKMARK = 4;
-/** The lane was listed anew: nobody may read across this record. */
-export const RESET = 6;
 /** Cleaning copied a live object: same object, other place. */
-export const MOVE = 7;
+export const MOVE = 5;
 
 export type RecordType =
-  typeof ADDED | typeof MODIFIED | typeof DELETED | typeof BOOKMARK | typeof RESET | typeof MOVE;
+  typeof ADDED | typeof MODIFIED | typeof DELETED | typeof BOOKMARK | typeof MOVE;
 
 const PAGE_RECORDS = 4096;
 /** Bytes of one record: a double, six 32-bit columns and a byte (see RecordPage). */
