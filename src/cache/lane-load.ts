@@ -36,7 +36,7 @@ export class LaneLoad {
     this.#lane = lane;
     this.#bridge = bridge;
     this.#done = done;
-    this.#relist = lane.log.head > 0;
+    this.#relist = lane.loaded || lane.log.head > 0;
   }
 
   /** Takes one object, in watch form or as a list item without kind and apiVersion. */

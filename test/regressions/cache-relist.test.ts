@@ -12,6 +12,16 @@ describe('a relist', () => {
     expect(lane.lane.viewAt(10)).toBeUndefined();
   });
 
+  test('of a lane that was empty is bridged like any other', () => {
+    const lane = new TestLane({ bridgeExpiry: true });
+    lane.list(10, []);
+    const { ends } = watchAll(lane);
+    lane.list(50, [pod('x', 40)]);
+    expect(ends).toEqual([]);
+    expect(lane.lane.viewAt(10)).toEqual({ position: 0, revision: 10 });
+    expect(lane.keys()).toEqual(['a/x']);
+  });
+
   test('after a first list that broke off is not bridged: what happened before is unknown', () => {
     const lane = new TestLane({ bridgeExpiry: true });
     lane.abandonedList([pod('x', 5), pod('y', 6)]);
