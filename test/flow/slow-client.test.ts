@@ -66,9 +66,10 @@ describeWithControlPlane('Clients that stop reading', () => {
     const path = `${collectionPath}/slow`;
     const metadata = { name: 'slow' };
     const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata };
+    // Memory begins with the first reader; what came before cannot be resumed from.
+    await stack.proxied({ path: collectionPath });
     const created = await stack.controlPlane.request('POST', collectionPath, { body });
     const { resourceVersion } = (JSON.parse(created.body.toString()) as Made).metadata;
-    await stack.proxied({ path: collectionPath });
     const options = { watch: 1, resourceVersion, timeoutSeconds: 600 };
     const watchPath = collectionPath + query(options);
     const fast = await openFleet(watchPath, readers, { perConnection });

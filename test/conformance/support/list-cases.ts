@@ -195,6 +195,7 @@ export const listCases: readonly Case[] = [
   ...scopeCases(),
   ...objectCases(),
   ...formCases(),
+  get(collection('pods'), { timeout: '10s' }),
   raw('/api/v1/pods?', 'cache'),
   raw('/api/v1/pods?labelSelector=color%3Dred', 'cache'),
   raw('/api/v1/pods?labelSelector=color+in+(red)', 'cache'),

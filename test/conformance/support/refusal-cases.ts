@@ -180,7 +180,6 @@ function formCases(): readonly Case[] {
     passedThrough(variant('curl', { headers: { 'user-agent': 'curl/8.0' } }, get(pods))),
     passedThrough(variant('browser', { headers: { 'user-agent': 'Mozilla/5.0 x' } }, get(pod))),
     passedThrough(get(pods, { pretty: 'true' })),
-    passedThrough(get(pods, { timeout: '10s' })),
   ];
 }
 
