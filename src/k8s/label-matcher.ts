@@ -23,7 +23,7 @@ const CLOSE = 0x7d;
 type Operator = LabelRequirement['operator'];
 
 /** A requirement with its texts as bytes. For gt and lt `values[0]` has no leading zeros. */
-interface Compiled {
+export interface CompiledRequirement {
   readonly key: Uint8Array;
   readonly operator: Operator;
   readonly values: readonly Uint8Array[];
@@ -33,13 +33,13 @@ interface Compiled {
 
 export class LabelMatcher {
   readonly #requirements: readonly LabelRequirement[];
-  readonly #compiled: readonly Compiled[];
+  readonly #compiled: readonly CompiledRequirement[];
   /** Outcome per requirement for the object at hand. */
   readonly #outcomes: Uint8Array;
 
   constructor(selector: LabelSelector) {
     this.#requirements = selector.requirements;
-    this.#compiled = selector.requirements.map(compile);
+    this.#compiled = selector.requirements.map(compileRequirement);
     this.#outcomes = new Uint8Array(selector.requirements.length);
   }
 
@@ -84,7 +84,7 @@ export class LabelMatcher {
   #judge(bytes: Uint8Array, keyStart: number, keyEnd: number, valueEnd: number): void {
     const compiled = this.#compiled;
     for (let i = 0; i < compiled.length; i++) {
-      if (equals(bytes, keyStart, keyEnd, compiled[i].key)) {
+      if (bytesEqual(bytes, keyStart, keyEnd, compiled[i].key)) {
         this.#outcomes[i] = satisfies(compiled[i], bytes, keyEnd + 3, valueEnd) ? 1 : 0;
       }
     }
@@ -105,7 +105,8 @@ export class LabelMatcher {
   }
 }
 
-function compile(requirement: LabelRequirement): Compiled {
+/** For the matchers of other encodings too. */
+export function compileRequirement(requirement: LabelRequirement): CompiledRequirement {
   const { key, operator, values } = requirement;
   const ordered = operator === 'gt' || operator === 'lt';
   return {
@@ -117,7 +118,12 @@ function compile(requirement: LabelRequirement): Compiled {
 }
 
 /** Whether a present value meets the requirement. */
-function satisfies(requirement: Compiled, bytes: Uint8Array, start: number, end: number): boolean {
+export function satisfies(
+  requirement: CompiledRequirement,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): boolean {
   switch (requirement.operator) {
     case 'in':
       return isOneOf(requirement.values, bytes, start, end);
@@ -144,7 +150,12 @@ function stringEnd(bytes: Uint8Array, from: number, last: number): number {
   return -1;
 }
 
-function equals(bytes: Uint8Array, start: number, end: number, other: Uint8Array): boolean {
+export function bytesEqual(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  other: Uint8Array,
+): boolean {
   const length = other.length;
   if (end - start !== length) return false;
   // Backwards: the ends of keys and values differ more often than their beginnings.
@@ -158,7 +169,7 @@ function isOneOf(
   start: number,
   end: number,
 ): boolean {
-  for (let i = 0; i < values.length; i++) if (equals(bytes, start, end, values[i])) return true;
+  for (let i = 0; i < values.length; i++) if (bytesEqual(bytes, start, end, values[i])) return true;
   return false;
 }
 

@@ -184,6 +184,11 @@ export class JsonScanner {
     return this.#scan(bytes, start, end, this.#objectNode);
   }
 
+  /** The same: in JSON a list item is an object like any other. */
+  scanItem(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.scanObject(bytes, start, end);
+  }
+
   #scan(bytes: Uint8Array, start: number, end: number, node: number): boolean {
     this.#skipper.attach(bytes);
     this.#end = end;

@@ -1,0 +1,208 @@
+/**
+ * Stored protobuf objects as clients get them: watch frames, lists, single objects, and PartialObjectMetadata cut out of
+ * them; the twin of envelope.ts.
+ *
+ * Objects are upstream's bytes; what stands around them holds their lengths, so it is computed for each (semantics 6.4):
+ *
+ *   frame   4-byte length  0a type  12 n RawExtension{ 0a n envelope }
+ *   list    k8s\0  0a TypeMeta  12 n { 0a n ListMeta  12 n item  12 n item ... }  1a 00 22 00
+ *
+ * Under another revision an object changes its metadata's length, and with it every length around that.
+ */
+import { decimalBytes, writeDecimal } from './decimal.ts';
+import { AS_STORED, type Bookmarks, type ObjectForm, type StoredObject } from './encoding.ts';
+import type { ListMeta } from './envelope.ts';
+import { protobufBookmarks } from './protobuf-bookmark.ts';
+import {
+  bytesField,
+  ENVELOPE_TAIL,
+  envelopeHead,
+  type EnvelopeKind,
+  numberField,
+  textField,
+} from './protobuf-envelope.ts';
+import { protobufStatus } from './protobuf-status.ts';
+import { lengthStart, varintBytes, writeVarint } from './protobuf-varint.ts';
+import { EVENT_ADDED, EVENT_BOOKMARK, EVENT_DELETED, EVENT_MODIFIED } from './scan-json.ts';
+import type { StatusResponse } from './status.ts';
+
+/** Every length-delimited field here has a number below 16, and so a tag of one byte. */
+const TAG_1 = 0x0a;
+const TAG_2 = 0x12;
+const FRAME_LENGTH_BYTES = 4;
+
+/** WatchEvent.type, as a field, by EVENT_ constant. */
+const EVENT_TYPES: readonly Buffer[] = eventTypes();
+
+function eventTypes(): Buffer[] {
+  const types: Buffer[] = [];
+  types[EVENT_ADDED] = textField(1, 'ADDED');
+  types[EVENT_MODIFIED] = textField(1, 'MODIFIED');
+  types[EVENT_DELETED] = textField(1, 'DELETED');
+  types[EVENT_BOOKMARK] = textField(1, 'BOOKMARK');
+  return types;
+}
+
+export const PARTIAL_METADATA: EnvelopeKind = {
+  apiVersion: 'meta.k8s.io/v1',
+  kind: 'PartialObjectMetadata',
+};
+
+export interface ProtobufFormOptions {
+  readonly kind: EnvelopeKind;
+  readonly listKind: string;
+  /** Show the metadata of stored objects only, in messages that have it as field 1. */
+  readonly metadataOnly: boolean;
+}
+
+export class ProtobufForm implements ObjectForm {
+  readonly headCountsItems = true;
+  readonly #head: Buffer;
+  readonly #listHead: Buffer;
+  readonly #metadataOnly: boolean;
+
+  constructor({ kind, listKind, metadataOnly }: ProtobufFormOptions) {
+    this.#head = envelopeHead(kind);
+    this.#listHead = envelopeHead({ apiVersion: kind.apiVersion, kind: listKind });
+    this.#metadataOnly = metadataOnly;
+  }
+
+  eventBytes(type: number, object: StoredObject): number {
+    const extension = fieldBytes(this.#envelopeBytes(this.#messageBytes(object)));
+    return FRAME_LENGTH_BYTES + EVENT_TYPES[type].length + fieldBytes(extension);
+  }
+
+  writeEvent(type: number, object: StoredObject, to: Buffer, at: number): number {
+    const message = this.#messageBytes(object);
+    const envelope = this.#envelopeBytes(message);
+    const extension = fieldBytes(envelope);
+    const name = EVENT_TYPES[type];
+    const frame = name.length + fieldBytes(extension);
+    to[at] = frame >>> 24;
+    to[at + 1] = frame >>> 16;
+    to[at + 2] = frame >>> 8;
+    to[at + 3] = frame;
+    at += FRAME_LENGTH_BYTES;
+    at += name.copy(to, at);
+    to[at++] = TAG_2;
+    at = writeVarint(extension, to, at);
+    to[at++] = TAG_1;
+    at = writeVarint(envelope, to, at);
+    return this.#writeEnvelope(object, message, to, at);
+  }
+
+  objectBytes(object: StoredObject): number {
+    return this.#envelopeBytes(this.#messageBytes(object));
+  }
+
+  writeObject(object: StoredObject, to: Buffer, at: number): number {
+    return this.#writeEnvelope(object, this.#messageBytes(object), to, at);
+  }
+
+  itemBytes(object: StoredObject): number {
+    return fieldBytes(this.#messageBytes(object));
+  }
+
+  writeItem(object: StoredObject, _before: number, to: Buffer, at: number): number {
+    to[at++] = TAG_2;
+    at = writeVarint(this.#messageBytes(object), to, at);
+    return this.#writeMessage(object, to, at);
+  }
+
+  listHead(meta: ListMeta, itemsBytes: number): Buffer {
+    const { revision, continueToken, remaining } = meta;
+    const fields = [
+      textField(1, ''),
+      textField(2, String(revision)),
+      textField(3, continueToken),
+      ...(remaining === undefined ? [] : [numberField(4, remaining)]),
+    ];
+    const metadata = bytesField(1, Buffer.concat(fields));
+    const length = metadata.length + itemsBytes;
+    const tag = Buffer.alloc(1 + varintBytes(length));
+    tag[0] = TAG_2;
+    writeVarint(length, tag, 1);
+    return Buffer.concat([this.#listHead, tag, metadata]);
+  }
+
+  listTail(_meta: ListMeta): Buffer {
+    return ENVELOPE_TAIL;
+  }
+
+  bookmarks(object: StoredObject): Bookmarks | undefined {
+    return protobufBookmarks(this, object);
+  }
+
+  #envelopeBytes(message: number): number {
+    return this.#head.length + fieldBytes(message) + ENVELOPE_TAIL.length;
+  }
+
+  #writeEnvelope(object: StoredObject, message: number, to: Buffer, at: number): number {
+    at += this.#head.copy(to, at);
+    to[at++] = TAG_2;
+    at = writeVarint(message, to, at);
+    at = this.#writeMessage(object, to, at);
+    return at + ENVELOPE_TAIL.copy(to, at);
+  }
+
+  #messageBytes(object: StoredObject): number {
+    return this.#metadataOnly ? fieldBytes(metadataBytes(object)) : storedBytes(object);
+  }
+
+  #writeMessage(object: StoredObject, to: Buffer, at: number): number {
+    if (!this.#metadataOnly) return writeStored(object, to, at);
+    to[at++] = TAG_1;
+    at = writeVarint(metadataBytes(object), to, at);
+    return writeMetadata(object, to, at);
+  }
+}
+
+/** Bytes of the object under `object.revision`, without envelope. */
+export function storedBytes(object: StoredObject): number {
+  const stored = object.end - object.start;
+  if (object.revision === AS_STORED) return stored;
+  const metadata = metadataBytes(object);
+  const before = object.metadataEnd - lengthStart(object.bytes, object.metadataStart);
+  return stored - before + varintBytes(metadata) + metadata;
+}
+
+/** Writes the object under `object.revision`, without envelope. */
+export function writeStored(object: StoredObject, to: Buffer, at: number): number {
+  const { bytes, start, end } = object;
+  if (object.revision === AS_STORED) return at + bytes.copy(to, at, start, end);
+  at += bytes.copy(to, at, start, lengthStart(bytes, object.metadataStart));
+  at = writeVarint(metadataBytes(object), to, at);
+  at = writeMetadata(object, to, at);
+  return at + bytes.copy(to, at, object.metadataEnd, end);
+}
+
+function metadataBytes(object: StoredObject): number {
+  const stored = object.metadataEnd - object.metadataStart;
+  if (object.revision === AS_STORED) return stored;
+  const before = object.revisionEnd - lengthStart(object.bytes, object.revisionStart);
+  // A revision has 16 digits at most: its length is one byte.
+  return stored - before + 1 + decimalBytes(object.revision);
+}
+
+function writeMetadata(object: StoredObject, to: Buffer, at: number): number {
+  const { bytes, metadataStart, metadataEnd, revision } = object;
+  if (revision === AS_STORED) return at + bytes.copy(to, at, metadataStart, metadataEnd);
+  at += bytes.copy(to, at, metadataStart, lengthStart(bytes, object.revisionStart));
+  to[at++] = decimalBytes(revision);
+  at = writeDecimal(revision, to, at);
+  return at + bytes.copy(to, at, object.revisionEnd, metadataEnd);
+}
+
+/** Bytes of a field around a value of so many. */
+function fieldBytes(value: number): number {
+  return 1 + varintBytes(value) + value;
+}
+
+/** A Status as the last frame of a watch. */
+export function protobufErrorEvent(status: StatusResponse): Buffer {
+  const object = bytesField(1, protobufStatus(status.body));
+  const event = Buffer.concat([textField(1, 'ERROR'), bytesField(2, object)]);
+  const length = Buffer.alloc(FRAME_LENGTH_BYTES);
+  length.writeUInt32BE(event.length);
+  return Buffer.concat([length, event]);
+}
