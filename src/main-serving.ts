@@ -44,6 +44,7 @@ export class Serving {
   readonly upgrades: UpgradeRelay;
   readonly requests = new RequestCounters();
   readonly watchCounters = new WatchCounters();
+  readonly #passThrough: PassThrough;
   readonly #authorizer: Authorizer;
   readonly #rechecks: WatchRechecks;
   readonly #clock = new WatchClock();
@@ -61,7 +62,8 @@ export class Serving {
       ...DEFAULT_ADMISSION_LIMITS,
       maxWatches: config.limits.maxOpenWatches,
     });
-    this.watches = new OpenWatches(this.#rechecks);
+    this.#passThrough = new PassThrough(upstream);
+    this.watches = new OpenWatches(this.#rechecks, this.#passThrough);
     this.upgrades = new UpgradeRelay({
       authority: upstream.authority,
       pathPrefix: upstream.basePath,
@@ -81,7 +83,7 @@ export class Serving {
       subjects,
       lanes,
       judge: this.#authorizer,
-      passThrough: new PassThrough(upstream),
+      passThrough: this.#passThrough,
       admission: this.admission,
       watches: this.watches,
       watchServices: {

@@ -223,6 +223,12 @@ export class Lane {
     return this.log.floorRevision;
   }
 
+  /** Nothing was dropped since the list this window began with: what lies before it was never seen here. */
+  get untrimmed(): boolean {
+    return this.log.floorRevision === this.#loadRevision;
+  }
+  #loadRevision = 0;
+
   /** Bookmarks of this lane's type, once upstream has shown one. */
   get bookmark(): BookmarkTemplate | undefined {
     return this.#bookmark;
@@ -308,6 +314,7 @@ export class Lane {
   /** @internal Nobody may read across this point: a new window starts at `revision`. */
   resetWindow(revision: number): void {
     this.loaded = true;
+    this.#loadRevision = revision;
     this.#bridges.clear();
     this.retention.clear();
     this.log.startWindow(revision);
@@ -321,8 +328,6 @@ export class Lane {
       if (old < this.log.floorRevision) this.#bridges.delete(old);
     if (!this.#bridges.has(revision)) this.#bridges.set(revision, this.log.head);
   }
-
-  // ---- inside -----------------------------------------------------------------------------------------------------
 
   #apply(type: number, bytes: Uint8Array, scan: ScannedEvent, revision: number): void {
     const place = this.arena.write(bytes, scan, NO_PREFIX, this.#key, revision);

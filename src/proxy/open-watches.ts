@@ -13,12 +13,20 @@ export interface Rechecks {
   track(authorized: Authorized, credential: Credential, revoked: () => void): () => void;
 }
 
+/** Watches that are not served from here, but must end well too. */
+export interface OtherWatches {
+  readonly openWatches: number;
+  endWatches(count: number): void;
+}
+
 export class OpenWatches {
   readonly #rechecks: Rechecks;
+  readonly #others: OtherWatches;
   readonly #streams = new Set<WatchStream>();
 
-  constructor(rechecks: Rechecks) {
+  constructor(rechecks: Rechecks, others: OtherWatches) {
     this.#rechecks = rechecks;
+    this.#others = others;
   }
 
   add(
@@ -36,10 +44,10 @@ export class OpenWatches {
   }
 
   get openWatches(): number {
-    return this.#streams.size;
+    return this.#streams.size + this.#others.openWatches;
   }
 
-  /** Ends up to `count` watches cleanly, oldest first. */
+  /** Ends up to `count` watches cleanly, those served from memory first, oldest first. */
   endWatches(count: number): void {
     let left = count;
     for (const stream of this.#streams) {
@@ -47,5 +55,6 @@ export class OpenWatches {
       this.#streams.delete(stream);
       stream.end('drain');
     }
+    if (left > 0) this.#others.endWatches(left);
   }
 }

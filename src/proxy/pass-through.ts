@@ -66,22 +66,38 @@ export class PassThrough {
   /** Upstream broke off in mid answer. */
   brokenOff = 0;
   readonly #upstream: UpstreamForwarder;
+  /** Watches under way, so that a drain can end them well. */
+  readonly #watches = new Set<Sink>();
 
   constructor(upstream: UpstreamForwarder) {
     this.#upstream = upstream;
   }
 
-  /** Forwards `exchange` and answers it; never throws. */
-  serve(exchange: Exchange): void {
+  get openWatches(): number {
+    return this.#watches.size;
+  }
+
+  /** Ends up to `count` passed-through watches cleanly, oldest first. */
+  endWatches(count: number): void {
+    let left = count;
+    for (const sink of this.#watches) {
+      if (left-- <= 0) return;
+      this.#watches.delete(sink);
+      sink.end();
+    }
+  }
+
+  /** Forwards `exchange`, or `target` in its place, and answers it; never throws. */
+  serve(exchange: Exchange, target: string = exchange.target): void {
     this.open++;
     this.total++;
     exchange.onClose(() => {
       this.open--;
     });
-    void this.#serve(exchange);
+    void this.#serve(exchange, target);
   }
 
-  async #serve(exchange: Exchange): Promise<void> {
+  async #serve(exchange: Exchange, target: string): Promise<void> {
     const abort = new AbortController();
     exchange.onClose(() => abort.abort());
     if (exchange.aborted) return;
@@ -89,7 +105,7 @@ export class PassThrough {
     try {
       response = await this.#upstream.forward({
         method: exchange.method,
-        path: exchange.target,
+        path: target,
         rawHeaders: forwardedHeaders(exchange.rawHeaders, exchange),
         body: exchange.hasBody ? exchange.body() : null,
         signal: abort.signal,
@@ -102,6 +118,10 @@ export class PassThrough {
         return;
       }
       const sink = exchange.relay(response.status, relayedHeaders(response.rawHeaders));
+      if (isWatchTarget(exchange.target)) {
+        this.#watches.add(sink);
+        exchange.onClose(() => this.#watches.delete(sink));
+      }
       this.#pump(response.body, sink, exchange);
     } catch (error) {
       response?.body.destroy();

@@ -103,7 +103,7 @@ export class Route {
     this.#serve(exchange).then(
       (served) => {
         if (served.kind === 'served') log.servedFromCache(exchange);
-        else this.#pass(exchange, served.reason);
+        else this.#pass(exchange, served.reason, served.target);
       },
       (error: unknown) => {
         log.failed(exchange, error);
@@ -113,10 +113,10 @@ export class Route {
     );
   }
 
-  #pass(exchange: Exchange, reason: string): void {
+  #pass(exchange: Exchange, reason: string, target?: string): void {
     if (exchange.aborted) return;
     this.#parts.log.passedThrough(exchange, reason);
-    this.#parts.passThrough.serve(exchange);
+    this.#parts.passThrough.serve(exchange, target);
   }
 
   async #serve(exchange: Exchange): Promise<Served> {

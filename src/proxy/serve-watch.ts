@@ -106,8 +106,36 @@ async function startOf(request: WatchRequest): Promise<Served<Start | 'expired'>
   // A revision beyond ours (another replica was ahead) is held: only newer events are sent (semantics 9.4 rule 9).
   const ahead = revision > lane.frontier;
   const view = ahead ? { position: lane.head, revision } : lane.viewAt(revision);
-  if (view === undefined) return { kind: 'served', value: 'expired' };
+  if (view === undefined) return lane.untrimmed ? fromUpstream(request) : EXPIRED;
   return { kind: 'served', value: { view, startRevision: revision, initialEvents: false } };
+}
+
+const EXPIRED: Served<'expired'> = { kind: 'served', value: 'expired' };
+
+/** Bounds of a watch that only has to carry its client over to revisions this lane knows. */
+const MIN_CARRY_SECONDS = 5;
+const MAX_CARRY_SECONDS = 15;
+
+/**
+ * A revision from before this lane began (the proxy was restarted, the lane was let go): upstream may still know it, so
+ * that nobody has to list again. Its watch is kept short where a bookmark before its end brings the client past the
+ * lane's beginning; the next one is then served from here. Spread, so that a fleet does not come back in one moment.
+ */
+function fromUpstream({ exchange, options }: WatchRequest): Served<never> {
+  const reason = 'revision from before this lane';
+  if (!options.allowWatchBookmarks) return notServed(reason);
+  const spread = Math.random() * (MAX_CARRY_SECONDS - MIN_CARRY_SECONDS);
+  const seconds = Math.round(MIN_CARRY_SECONDS + spread);
+  if (options.timeoutSeconds !== undefined && options.timeoutSeconds <= seconds) {
+    return notServed(reason);
+  }
+  const without = exchange.target
+    .replace(/([?&])timeoutSeconds=[^&]*&?/, '$1')
+    .replace(/[?&]$/, '');
+  return notServed(
+    reason,
+    `${without}${without.includes('?') ? '&' : '?'}timeoutSeconds=${seconds}`,
+  );
 }
 
 function isInWindow(request: WatchRequest, view: View): boolean {
