@@ -1,5 +1,5 @@
 /**
- * The protobuf encoding of built-in resources. Custom resources have none (semantics 6.1), and a resource whose selectable
+ * The protobuf encoding. Custom resources have it for PartialObjectMetadata only (semantics 6.1), and a built-in whose selectable
  * fields have no numbers here is not given one: its protobuf requests are passed through.
  */
 import {
@@ -93,7 +93,7 @@ export const protobufEncoding: Encoding = {
   statusBody: (status) => protobufStatus(status.body),
   errorEvent: protobufErrorEvent,
   codec(options) {
-    if (options.custom) return undefined;
+    if (options.custom && options.metadataOnly !== true) return undefined;
     const fields = protobufFields(options.resource, options.fields);
     return fields === undefined ? undefined : new ProtobufCodec(options, fields);
   },

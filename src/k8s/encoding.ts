@@ -174,7 +174,7 @@ export interface Codec {
 
 export interface CodecOptions {
   readonly resource: Resource;
-  /** Custom resource: sorted keys, items keep their kind, no protobuf. */
+  /** Custom resource: sorted keys, items keep their kind, protobuf of PartialObjectMetadata only. */
   readonly custom: boolean;
   /** `PodList`; a custom resource may name it freely. */
   readonly listKind?: string;

@@ -3,12 +3,11 @@
 
 import { describe, expect, test } from 'vitest';
 import { AS_STORED, StoredObject } from '../../src/k8s/encoding.ts';
-import type { Codec, Encoding, ObjectForm, Scanner } from '../../src/k8s/encoding.ts';
+import type { Codec, Encoding, ObjectForm } from '../../src/k8s/encoding.ts';
 import { jsonEncoding } from '../../src/k8s/encoding-json.ts';
 import { protobufEncoding } from '../../src/k8s/encoding-protobuf.ts';
 import { parseLabelSelector } from '../../src/k8s/label-selector.ts';
 import type { Resource } from '../../src/k8s/resource.ts';
-import { parseRevisionBytes } from '../../src/k8s/revision.ts';
 import {
   EVENT_ADDED,
   EVENT_BOOKMARK,
@@ -18,6 +17,14 @@ import {
 } from '../../src/k8s/scan-json.ts';
 import { selectableFields } from '../../src/k8s/selectable-fields.ts';
 import { recorded, recording } from './protobuf-recordings/read.ts';
+import {
+  type Event,
+  event,
+  must,
+  takeList,
+  takeWatch,
+  wholeList,
+} from './protobuf-recordings/take.ts';
 
 function resource(group: string, plural: string, kind: string, namespaced = true): Resource {
   return { group, version: 'v1', plural, kind, namespaced };
@@ -60,80 +67,6 @@ function formOf(codec: Codec, form: 'objects' | 'metadata'): ObjectForm {
   const found = codec[form];
   if (found === undefined) throw new Error(form);
   return found;
-}
-
-function must(scanned: boolean, scanner: Scanner): void {
-  if (!scanned) throw new Error(scanner.problem);
-}
-
-interface List {
-  readonly objects: readonly StoredObject[];
-  readonly revision: number;
-  readonly continueToken: string;
-}
-
-/** The stored objects of a list, made from its items as a load does it. */
-function takeList(codec: Codec, body: Buffer): List {
-  const list = codec.encoding.makeListCursor();
-  const scanner = codec.makeScanner();
-  const objects: StoredObject[] = [];
-  list.open(body, 0, body.length);
-  while (list.next()) {
-    const item = body.subarray(list.itemStart, list.itemEnd);
-    const stored = Buffer.concat([item.subarray(0, 1), codec.itemPrefix, item.subarray(1)]);
-    must(scanner.scanItem(stored, 0, stored.length), scanner);
-    objects.push(new StoredObject().take(stored, scanner));
-  }
-  expect(list.problem).toBe('');
-  expect(list.items).toBe(objects.length);
-  const revision = parseRevisionBytes(body, list.revisionStart, list.revisionEnd);
-  return { objects, revision, continueToken: list.continueToken };
-}
-
-interface Event {
-  readonly type: number;
-  readonly object: StoredObject;
-  readonly name: string;
-  readonly revision: number;
-  readonly initialEventsEnd: boolean;
-  readonly labels: Buffer;
-}
-
-function takeWatch(codec: Codec, body: Buffer): Event[] {
-  const scanner = codec.makeScanner();
-  const frames = codec.encoding.makeFrames(1 << 20);
-  const events: Event[] = [];
-  frames.push(body, (bytes, start, end) => {
-    must(scanner.scanEvent(bytes, start, end), scanner);
-    events.push({
-      type: scanner.eventType,
-      object: new StoredObject().take(bytes, scanner),
-      name: codec.encoding.text(bytes, scanner.nameStart, scanner.nameEnd),
-      revision: parseRevisionBytes(bytes, scanner.revisionStart, scanner.revisionEnd),
-      initialEventsEnd: scanner.initialEventsEnd,
-      labels: Buffer.from(bytes.subarray(scanner.labelsStart, scanner.labelsEnd)),
-    });
-  });
-  expect(frames.finish()).toBe(0);
-  return events;
-}
-
-function event(form: ObjectForm, type: number, object: StoredObject): Buffer {
-  const bytes = Buffer.alloc(form.eventBytes(type, object) + 1);
-  const end = form.writeEvent(type, object, bytes, 0);
-  expect(end).toBe(bytes.length - 1);
-  return bytes.subarray(0, end);
-}
-
-function wholeList(form: ObjectForm, list: List, remaining?: number): Buffer {
-  const items = list.objects.map((object, index) => {
-    const bytes = Buffer.alloc(form.itemBytes(object, index));
-    expect(form.writeItem(object, index, bytes, 0)).toBe(bytes.length);
-    return bytes;
-  });
-  const itemsBytes = items.reduce((sum, item) => sum + item.length, 0);
-  const meta = { revision: list.revision, continueToken: list.continueToken, remaining };
-  return Buffer.concat([form.listHead(meta, itemsBytes), ...items, form.listTail(meta)]);
 }
 
 describe.each(cases)('$name $plural as kube-apiserver sends them', ({ encoding, resource: of }) => {
@@ -364,6 +297,38 @@ describe('selectable fields', () => {
       }
     }
   });
+});
+
+describe.each(encodings)('$name custom resources', (encoding) => {
+  const widgets = resource('demo.watershed.dev', 'widgets', 'Widget');
+
+  test('have their own PartialObjectMetadata', () => {
+    const options = { resource: widgets, custom: true, fields: [], metadataOnly: true };
+    const codec = encoding.codec(options)!;
+    const name = formName(encoding, 'metadata');
+    expect(codec.acceptList).toContain('as=PartialObjectMetadataList');
+    const list = takeList(codec, recorded('widgets/list', name));
+    expect(list.objects).toHaveLength(2);
+    expect(wholeList(codec.objects, list)).toEqual(recorded('widgets/list', name));
+    const events = takeWatch(codec, recorded('widgets/watch', name));
+    const mark = events.at(-1)!;
+    const lines = events.slice(0, -1).map(({ type, object }) => event(codec.objects, type, object));
+    lines.push(codec.objects.bookmarks(mark.object)!.initialEventsEnd(mark.revision));
+    expect(Buffer.concat(lines)).toEqual(recorded('widgets/watch', name));
+  });
+});
+
+test('a custom resource in JSON is put together with its own keys', () => {
+  const widgets = resource('demo.watershed.dev', 'widgets', 'Widget');
+  const codec = jsonEncoding.codec({ resource: widgets, custom: true, fields: [] })!;
+  expect(codec.metadata).toBeUndefined();
+  const body = recorded('widgets/list', 'json');
+  expect(wholeList(codec.objects, takeList(codec, body))).toEqual(body);
+  const events = takeWatch(codec, recorded('widgets/watch', 'json'));
+  const mark = events.at(-1)!;
+  const lines = events.slice(0, -1).map(({ type, object }) => event(codec.objects, type, object));
+  lines.push(codec.objects.bookmarks(mark.object)!.initialEventsEnd(mark.revision));
+  expect(Buffer.concat(lines)).toEqual(recorded('widgets/watch', 'json'));
 });
 
 test('custom resources and unknown fields have no protobuf codec', () => {

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startControlPlane } from '../../conformance/control-plane/control-plane.ts';
 import type { ControlPlane } from '../../conformance/control-plane/control-plane.ts';
+import { crds, crdGroup } from '../../conformance/control-plane/fixture-objects.ts';
 import { quietFlags } from '../../conformance/support/stack.ts';
 import { recordedCollections, recordedObjects } from './objects.ts';
 import type { Recording } from './read.ts';
@@ -36,6 +37,7 @@ try {
   await createObjects(controlPlane);
   await recordCollections();
   await recordSpecialLists();
+  await recordCustom();
   await recordLive();
   await recordErrors();
 } finally {
@@ -154,6 +156,29 @@ async function recordSpecialLists(): Promise<void> {
   for (const form of ['pb', 'json'] as const) {
     await record('limit/list', '/api/v1/configmaps?limit=1', form);
     await record('empty/list', '/api/v1/namespaces/a-b/pods', form);
+  }
+}
+
+/** Custom resources have PartialObjectMetadata in protobuf too. */
+async function recordCustom(): Promise<void> {
+  const [{ collection, object }] = crds;
+  await controlPlane.request('POST', collection, { body: object });
+  const path = `/apis/${crdGroup}/v1/widgets`;
+  while ((await controlPlane.request('GET', path)).status !== 200) await sleep(settleMs);
+  for (const name of ['one', 'two']) {
+    const metadata = { name, labels: { zone: 'a', app: 'b' } };
+    const body = { apiVersion: `${crdGroup}/v1`, kind: 'Widget', metadata, spec: { size: name } };
+    const one = `/apis/${crdGroup}/v1/namespaces/a/widgets`;
+    const answer = await controlPlane.request('POST', one, { body });
+    if (answer.status !== 201) throw new Error(answer.body.toString());
+  }
+  for (const form of ['json', 'json-metadata', 'pb-metadata'] as const) {
+    const accept = accepts[form].replace('PartialObjectMetadata', 'PartialObjectMetadataList');
+    const answer = await controlPlane.request('GET', path, { headers: { accept } });
+    const type = answer.headers['content-type'] ?? '';
+    keep('widgets/list', path, form, answer.status, type, answer.body);
+    const end = await open('widgets/watch', `${path}?${initialEvents}&timeoutSeconds=60`, form);
+    await end();
   }
 }
 
