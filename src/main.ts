@@ -9,7 +9,6 @@ import type { LaneSource } from './cache/lanes.ts';
 import type { Config } from './config/config.ts';
 import { splitHostAndPort } from './config/host-and-port.ts';
 import { programVersion } from './config/version.ts';
-import { resourceId } from './k8s/resource.ts';
 import { Feeds } from './main-feeds.ts';
 import { Serving } from './main-serving.ts';
 import { readStatus } from './main-status.ts';
@@ -64,7 +63,7 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
     feeds.start(lane, (reason) => lanes.close(lane.id, reason)),
   );
   const subjects = new Subjects(discovery, config.resources);
-  discovery.onChange(({ kind, resource }) => lanes.close(resourceId(resource), `resource ${kind}`));
+  discovery.onChange(({ kind, resource }) => lanes.closeResource(resource, `resource ${kind}`));
 
   const serving = new Serving(config, logger, { upstream, lanes, subjects });
   lanes.onOpen = (lane): void => serving.flush.attach(lane);
@@ -177,7 +176,7 @@ function listenAdmin(
 }
 
 function pin(id: string, subjects: Subjects, lanes: Lanes, logger: Logger): void {
-  const subject = subjects.byId(id);
+  const subject = subjects.byId(id)?.lane({ encoding: 'json', metadata: false });
   if (subject === undefined) logger.warn({ resource: id }, 'Pinned resource is not known upstream');
   else lanes.open(subject, true);
 }

@@ -3,6 +3,7 @@
  * heartbeats come (each object once per round); random order is the worst case for memory and caches. Rival: JSON.parse
  * and a Map, which is what an informer keeps.
  */
+import { jsonCodec } from '../../src/k8s/encoding-json.ts';
 import { Lane } from '../../src/cache/lane.ts';
 import { SlabPool } from '../../src/cache/slab.ts';
 import { JsonFrames } from '../../src/k8s/frames-json.ts';
@@ -72,7 +73,7 @@ class OurIngest implements Sink {
     this.#scanner = new JsonScanner(fields);
     this.lane = new Lane({
       resource,
-      custom: false,
+      codec: jsonCodec({ resource, custom: false, fields }),
       fields,
       window: { durationMs: 300_000, maxBytes: WINDOW_BYTES, minEvents: 0, maxRecords: 1_000_000 },
       pool: new SlabPool(),

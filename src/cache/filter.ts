@@ -2,7 +2,7 @@
  * What one reader wants of a lane: a scope (namespace, name), label requirements and field terms, compiled to byte
  * comparisons over stored entries. Matching makes no strings.
  */
-import type { LabelMatcher } from '../k8s/label-matcher.ts';
+import type { LabelTest } from '../k8s/encoding.ts';
 import type { Arena, Place } from './arena.ts';
 import { equalBytes } from './byte-map.ts';
 
@@ -23,8 +23,10 @@ export interface FilterOptions {
   readonly namespace: string;
   /** '' = all names. Only with a namespace, or in a cluster-scoped resource, is this a single key. */
   readonly name: string;
-  readonly labels: LabelMatcher | undefined;
+  readonly labels: LabelTest | undefined;
   readonly terms: readonly FilterTerm[];
+  /** Text spans may hold JSON escapes, which are decoded before they are compared. True when absent. */
+  readonly escapes?: boolean;
   /** Names the filter: equal text = equal filter. Scope and canonical selectors, joined by the caller. */
   readonly identity: string;
 }
@@ -34,9 +36,10 @@ const BACKSLASH = 0x5c;
 export class Filter {
   readonly namespace: Buffer;
   readonly name: Buffer;
-  readonly labels: LabelMatcher | undefined;
+  readonly labels: LabelTest | undefined;
   readonly terms: readonly FilterTerm[];
   readonly identity: string;
+  readonly #escapes: boolean;
   /** Nothing but the scope decides. */
   readonly unselective: boolean;
 
@@ -46,6 +49,7 @@ export class Filter {
     this.labels = options.labels;
     this.terms = options.terms;
     this.identity = options.identity;
+    this.#escapes = options.escapes ?? true;
     this.unselective = options.labels === undefined && options.terms.length === 0;
   }
 
@@ -89,9 +93,11 @@ export class Filter {
     const relative = arena.fieldStart(place, term.field);
     if (relative < 0) return term.value.equals(term.missing) !== term.negated;
     const start = arena.objectStart(place) + relative;
-    return (
-      textEquals(term.value, bytes, start, arena.fieldLength(place, term.field)) !== term.negated
-    );
+    const length = arena.fieldLength(place, term.field);
+    const equal = this.#escapes
+      ? textEquals(term.value, bytes, start, length)
+      : equalBytes(term.value, bytes, start, length);
+    return equal !== term.negated;
   }
 }
 

@@ -6,6 +6,8 @@
  * with 410 (design P3). With `bridge` the difference is shown as events instead: deletions first, under the last revision
  * already sent so that no client's resume point moves past something it has not seen, then changes by rising revision.
  */
+import type { Scanner } from '../k8s/encoding.ts';
+import { StoredObject } from '../k8s/encoding.ts';
 import { parseRevisionBytes } from '../k8s/revision.ts';
 import type { Place } from './arena.ts';
 import type { Lane } from './lane.ts';
@@ -25,6 +27,8 @@ export class LaneLoad {
   /** The lane holds something already, be it of a load that broke off: compare with it. */
   readonly #relist: boolean;
   readonly #key = new ScratchKey();
+  #object: StoredObject | undefined;
+  #scanner: Scanner | undefined;
   /** Live slots that the new list holds too. */
   readonly #listed = new Set<number>();
   /** Entries of the new list that the lane does not have yet. */
@@ -104,11 +108,10 @@ export class LaneLoad {
     const length = scan.objectEnd - scan.objectStart;
     if (arena.objectLength(place) !== length + prefix.length) return false;
     const own = arena.slabOf(place).bytes;
-    const start = arena.objectStart(place) + prefix.length + OPEN_BRACE_BYTES;
+    const open = prefix.length === 0 ? 0 : OPEN_BRACE_BYTES;
+    const start = arena.objectStart(place) + prefix.length + open;
     const end = arena.objectStart(place) + arena.objectLength(place);
-    return (
-      own.compare(bytes, scan.objectStart + OPEN_BRACE_BYTES, scan.objectEnd, start, end) === 0
-    );
+    return own.compare(bytes, scan.objectStart + open, scan.objectEnd, start, end) === 0;
   }
 
   #vanished(): Place[] {
@@ -125,42 +128,22 @@ export class LaneLoad {
 
   /** The same object under another revision: what a client is told was deleted. */
   #withRevision(place: Place, revision: number): Place {
-    const { arena } = this.#lane;
-    const bytes = arena.slabOf(place).bytes;
-    const start = arena.objectStart(place);
-    const textStart = arena.headerWord(place, 8);
-    const textLength = arena.headerWord(place, 9);
-    const head = bytes.subarray(start, start + textStart);
-    const tail = bytes.subarray(start + textStart + textLength, start + arena.objectLength(place));
-    const text = Buffer.from(String(revision));
-    const object = Buffer.concat([head, text, tail]);
-    const shift = text.length - textLength;
-    const moved = (offset: number): number => (offset > textStart ? offset + shift : offset);
-    const metadata = arena.headerWord(place, 4);
-    const labels = moved(arena.headerWord(place, 6));
-    const fields = Array.from({ length: arena.fieldCount }, (_, i) => arena.fieldStart(place, i));
-    this.#key.copy(bytes, arena.keyStart(place), arena.keyLength(place));
-    this.#key.namespaceLength = arena.namespaceLength(place);
-    const scan = {
-      objectStart: 0,
-      objectEnd: object.length,
-      metadataStart: metadata,
-      metadataEnd: metadata + arena.headerWord(place, 5) + shift,
-      labelsStart: labels,
-      labelsEnd: labels + arena.headerWord(place, 7),
-      revisionStart: textStart,
-      revisionEnd: textStart + text.length,
-      fieldStarts: fields.map((field) => (field < 0 ? 0 : moved(field))),
-      fieldEnds: fields.map((field, i) =>
-        field < 0 ? 0 : moved(field) + arena.fieldLength(place, i),
-      ),
-    };
-    return arena.write(object, scan, NO_PREFIX, this.#key, revision);
+    const lane = this.#lane;
+    this.#object ??= new StoredObject();
+    this.#scanner ??= lane.codec.makeScanner();
+    const object = lane.describe(place, this.#object);
+    object.revision = revision;
+    const restated = lane.codec.restate(object);
+    if (!this.#scanner.scanItem(restated, 0, restated.length)) {
+      throw new Error(`lane ${lane.id} cannot read what it wrote: ${this.#scanner.problem}`);
+    }
+    this.#key.set(restated, this.#scanner);
+    return lane.arena.write(restated, this.#scanner, NO_PREFIX, this.#key, revision);
   }
 
   /** List items of built-ins lack kind and apiVersion; the lane stores the watch form of every object. */
   #missingPrefix(bytes: Uint8Array, scan: ScannedEvent): Uint8Array {
-    const prefix = this.#lane.envelope.itemSkip;
+    const prefix = this.#lane.codec.itemPrefix;
     const start = scan.objectStart + OPEN_BRACE_BYTES;
     if (prefix.length === 0) return prefix;
     for (let i = 0; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return prefix;

@@ -5,7 +5,8 @@
  * One call, `append`, has all effects of an event in a fixed order: window trimmed, bytes into a slab, record into the
  * log, index, filter groups marked. Nobody else writes.
  */
-import { BookmarkTemplate, JsonEnvelope } from '../k8s/envelope.ts';
+import type { Bookmarks, Codec, ObjectForm } from '../k8s/encoding.ts';
+import { AS_STORED, StoredObject } from '../k8s/encoding.ts';
 import type { Resource } from '../k8s/resource.ts';
 import { resourceId } from '../k8s/resource.ts';
 import { parseRevisionBytes } from '../k8s/revision.ts';
@@ -36,11 +37,11 @@ export type LaneState =
   | { readonly kind: 'closed'; readonly reason: string };
 
 export interface LaneOptions {
+  /** Unique among the lanes of a process; the resource's id when absent. */
+  readonly id?: string;
   readonly resource: Resource;
-  /** Custom resource: keys are sorted, list items keep their kind. */
-  readonly custom: boolean;
-  /** `PodList`; a custom resource may name it freely. */
-  readonly listKind?: string;
+  /** The encoding of its objects. */
+  readonly codec: Codec;
   readonly fields: readonly SelectableField[];
   readonly window: WindowLimits;
   readonly pool: SlabPool;
@@ -54,16 +55,17 @@ export interface LaneOptions {
 export class Lane {
   readonly resource: Resource;
   readonly id: string;
-  readonly custom: boolean;
+  readonly codec: Codec;
   readonly fields: readonly SelectableField[];
-  readonly envelope: JsonEnvelope;
   readonly arena: Arena;
   readonly log = new Log();
   readonly index: ObjectIndex;
   readonly retention: Retention;
   readonly groups: LaneGroups;
   onStateChange: ((state: LaneState) => void) | undefined;
-  #bookmark: BookmarkTemplate | undefined;
+  /** A real bookmark of upstream, and what each form makes of it. */
+  #bookmark: StoredObject | undefined;
+  readonly #bookmarks = new Map<ObjectForm, Bookmarks | undefined>();
   #state: LaneState = { kind: 'starting' };
   readonly #options: LaneOptions;
   readonly #key = new ScratchKey();
@@ -95,10 +97,9 @@ export class Lane {
     const indexed = options.fields.map((field) => field.indexed);
     this.#options = options;
     this.resource = options.resource;
-    this.id = resourceId(options.resource);
-    this.custom = options.custom;
+    this.id = options.id ?? resourceId(options.resource);
+    this.codec = options.codec;
     this.fields = options.fields;
-    this.envelope = new JsonEnvelope(options.resource, options.custom, options.listKind);
     this.arena = new Arena(options.pool, options.fields.length);
     this.index = new ObjectIndex(this.arena, indexed);
     this.groups = new LaneGroups(this.arena, this.log, indexed, options.maxFilterGroups);
@@ -163,11 +164,17 @@ export class Lane {
 
   /** Takes a real upstream bookmark as the template of ours. */
   learnBookmark(bytes: Uint8Array, scan: ScannedEvent): void {
-    this.#bookmark ??= BookmarkTemplate.from(
-      bytes.subarray(scan.objectStart, scan.objectEnd),
-      scan.revisionStart - scan.objectStart,
-      scan.revisionEnd - scan.objectStart,
-    );
+    if (this.#bookmark !== undefined) return;
+    const object = new StoredObject().take(bytes, scan);
+    const start = scan.objectStart;
+    object.bytes = Buffer.from(bytes.subarray(start, scan.objectEnd));
+    object.start = 0;
+    object.end -= start;
+    object.metadataStart -= start;
+    object.metadataEnd -= start;
+    object.revisionStart -= start;
+    object.revisionEnd -= start;
+    this.#bookmark = object;
   }
 
   /** Starts an initial list or a relist; events are ignored until it is finished or abandoned. */
@@ -229,9 +236,26 @@ export class Lane {
   }
   #loadRevision = 0;
 
-  /** Bookmarks of this lane's type, once upstream has shown one. */
-  get bookmark(): BookmarkTemplate | undefined {
-    return this.#bookmark;
+  /** Bookmarks of this lane's type in a form, once upstream has shown one. */
+  bookmarks(form: ObjectForm): Bookmarks | undefined {
+    if (this.#bookmark === undefined) return undefined;
+    if (!this.#bookmarks.has(form)) this.#bookmarks.set(form, form.bookmarks(this.#bookmark));
+    return this.#bookmarks.get(form);
+  }
+
+  /** Points `object` at an entry; valid until the loop is given back. */
+  describe(place: Place, object: StoredObject): StoredObject {
+    const { arena } = this;
+    const start = arena.objectStart(place);
+    object.bytes = arena.slabOf(place).bytes;
+    object.start = start;
+    object.end = start + arena.objectLength(place);
+    object.metadataStart = start + arena.headerWord(place, 4);
+    object.metadataEnd = object.metadataStart + arena.headerWord(place, 5);
+    object.revisionStart = start + arena.headerWord(place, 8);
+    object.revisionEnd = object.revisionStart + arena.headerWord(place, 9);
+    object.revision = AS_STORED;
+    return object;
   }
 
   /** The newest state. */

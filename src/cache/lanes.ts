@@ -2,6 +2,7 @@
  * The registry of lanes: opens one on first demand, gives it to all who ask, lets it go when nobody has used it for a
  * while. What fills a lane is handed in as `starter` (main.ts), because the cache does not know where bytes come from.
  */
+import type { Codec } from '../k8s/encoding.ts';
 import type { Resource } from '../k8s/resource.ts';
 import { resourceId } from '../k8s/resource.ts';
 import type { SelectableField } from '../k8s/selectable-fields.ts';
@@ -13,9 +14,11 @@ import type { View } from './snapshot.ts';
 /** What discovery says of a resource, as far as a lane needs it. */
 export interface LaneSubject {
   readonly resource: Resource;
-  readonly custom: boolean;
-  readonly listKind: string;
   readonly fields: readonly SelectableField[];
+  /** The encoding, and whether the objects are whole. */
+  readonly codec: Codec;
+  /** Names the lane: the resource, and how it is encoded where that is not plain JSON. */
+  readonly laneId: string;
 }
 
 export type ProvenView =
@@ -47,6 +50,7 @@ export interface LaneEntry {
   /** Open watches; an entry with any is in use. */
   watches: number;
   /** Milliseconds, monotonic. */
+  readonly openedAt: number;
   usedAt: number;
   /** Listed in the configuration: never idle. */
   pinned: boolean;
@@ -100,14 +104,14 @@ export class Lanes {
     const entry = this.open(subject);
     if (entry === undefined) return undefined;
     entry.usedAt = performance.now();
-    if (entry.lane.state.kind === 'starting') await this.#started(entry.lane);
+    if (entry.lane.state.kind === 'starting') await this.#started(entry);
     const { kind } = entry.lane.state;
     return kind === 'live' || kind === 'disconnected' ? entry : undefined;
   }
 
   /** Opens a lane without waiting for it. */
   open(subject: LaneSubject, pinned = false): LaneEntry | undefined {
-    const id = resourceId(subject.resource);
+    const id = subject.laneId;
     const existing = this.#entries.get(id);
     if (existing !== undefined) {
       existing.pinned ||= pinned;
@@ -119,6 +123,7 @@ export class Lanes {
     }
     const lane = new Lane({
       ...subject,
+      id,
       window: this.#options.window,
       pool: this.pool,
       maxFilterGroups: this.#options.maxFilterGroupsPerLane,
@@ -130,6 +135,7 @@ export class Lanes {
       lane,
       source: this.#start(lane),
       watches: 0,
+      openedAt: performance.now(),
       usedAt: performance.now(),
       pinned,
     };
@@ -138,7 +144,15 @@ export class Lanes {
     return entry;
   }
 
-  /** Ends a lane and its watches: the resource went away or changed its meaning. */
+  /** Ends all lanes of a resource and their watches: it went away or changed its meaning. */
+  closeResource(resource: Resource, reason: string): void {
+    const id = resourceId(resource);
+    for (const [laneId, { lane }] of this.#entries) {
+      if (resourceId(lane.resource) === id) this.close(laneId, reason);
+    }
+  }
+
+  /** Ends a lane and its watches. */
   close(id: string, reason: string): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
@@ -175,7 +189,10 @@ export class Lanes {
     if (excess > 0) largest?.shrinkWindow(excess);
   }
 
-  #started(lane: Lane): Promise<void> {
+  /** Waits for the first list, but no longer than since the lane was opened: one that never starts delays nobody twice. */
+  #started({ lane, openedAt }: LaneEntry): Promise<void> {
+    const left = openedAt + this.#options.startTimeoutMs - performance.now();
+    if (left <= 0) return Promise.resolve();
     return new Promise((resolve) => {
       const waiters = this.#waiters.get(lane) ?? new Set();
       this.#waiters.set(lane, waiters);
@@ -185,7 +202,7 @@ export class Lanes {
         if (waiters.size === 0) this.#waiters.delete(lane);
         resolve();
       };
-      const timer = setTimeout(done, this.#options.startTimeoutMs);
+      const timer = setTimeout(done, left);
       waiters.add(done);
     });
   }

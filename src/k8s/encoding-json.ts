@@ -69,11 +69,13 @@ const METADATA_HEAD = Buffer.from(
 
 /** Stored objects as they are; items without what `itemSkip` names. */
 class JsonObjects implements ObjectForm {
-  readonly headCountsItems = false;
+  /** An empty list says `"items":null`, as upstream's PartialObjectMetadataList does. */
+  readonly headCountsItems: boolean;
   readonly #envelope: JsonEnvelope;
   readonly #skip: number;
 
-  constructor(envelope: JsonEnvelope, skip: number) {
+  constructor(envelope: JsonEnvelope, skip: number, nullWhenEmpty = false) {
+    this.headCountsItems = nullWhenEmpty;
     this.#envelope = envelope;
     this.#skip = skip;
   }
@@ -110,12 +112,18 @@ class JsonObjects implements ObjectForm {
     return writeSpan(object, object.start + 1 + this.#skip, object.end, to, at);
   }
 
-  listHead({ revision, continueToken, remaining }: ListMeta): Buffer {
-    return this.#envelope.listHead(revision, continueToken, remaining);
+  listHead({ revision, continueToken, remaining }: ListMeta, itemsBytes: number): Buffer {
+    const head = this.#envelope.listHead(revision, continueToken, remaining);
+    return this.#isNull(itemsBytes) ? nullItems(head) : head;
   }
 
-  listTail({ revision, continueToken, remaining }: ListMeta): Buffer {
+  listTail({ revision, continueToken, remaining }: ListMeta, itemsBytes: number): Buffer {
+    if (this.#isNull(itemsBytes)) return NULL_TAIL;
     return this.#envelope.listTail(revision, continueToken, remaining);
+  }
+
+  #isNull(itemsBytes: number): boolean {
+    return this.headCountsItems && itemsBytes === 0;
   }
 
   bookmarks({
@@ -133,9 +141,17 @@ class JsonObjects implements ObjectForm {
   }
 }
 
+/** `"items":[` becomes `"items":null`. */
+function nullItems(head: Buffer): Buffer {
+  return Buffer.concat([head.subarray(0, -1), NULL]);
+}
+
+const NULL = Buffer.from('null');
+const NULL_TAIL = Buffer.from('}\n');
+
 /** PartialObjectMetadata around the metadata of stored objects. */
 class JsonMetadata implements ObjectForm {
-  readonly headCountsItems = false;
+  readonly headCountsItems = true;
   readonly #envelope: JsonEnvelope;
 
   constructor(envelope: JsonEnvelope) {
@@ -175,11 +191,13 @@ class JsonMetadata implements ObjectForm {
     return at + 1;
   }
 
-  listHead({ revision, continueToken, remaining }: ListMeta): Buffer {
-    return this.#envelope.listHead(revision, continueToken, remaining);
+  listHead({ revision, continueToken, remaining }: ListMeta, itemsBytes: number): Buffer {
+    const head = this.#envelope.listHead(revision, continueToken, remaining);
+    return itemsBytes === 0 ? nullItems(head) : head;
   }
 
-  listTail({ revision, continueToken, remaining }: ListMeta): Buffer {
+  listTail({ revision, continueToken, remaining }: ListMeta, itemsBytes: number): Buffer {
+    if (itemsBytes === 0) return NULL_TAIL;
     return this.#envelope.listTail(revision, continueToken, remaining);
   }
 
@@ -230,7 +248,7 @@ class JsonCodec implements Codec {
     if (metadataOnly) {
       // Items of this list do carry their kind (semantics 6.3).
       this.itemPrefix = NO_PREFIX;
-      this.metadata = this.objects = new JsonObjects(metadataEnvelope, 0);
+      this.metadata = this.objects = new JsonObjects(metadataEnvelope, 0, true);
       return;
     }
     const envelope = new JsonEnvelope(resource, custom, listKind);
@@ -276,5 +294,10 @@ export const jsonEncoding: Encoding = {
   },
   statusBody: (status) => status.body,
   errorEvent,
-  codec: (options) => new JsonCodec(options),
+  codec: jsonCodec,
 };
+
+/** Every resource has a JSON form. */
+export function jsonCodec(options: CodecOptions): Codec {
+  return new JsonCodec(options);
+}

@@ -143,8 +143,8 @@ export interface ObjectForm {
   readonly headCountsItems: boolean;
   /** Everything before the first item. `itemsBytes`: sum of itemBytes over all items, where headCountsItems. */
   listHead(meta: ListMeta, itemsBytes: number): Buffer;
-  /** Everything behind the last item. */
-  listTail(meta: ListMeta): Buffer;
+  /** Everything behind the last item; the arguments are those given to listHead. */
+  listTail(meta: ListMeta, itemsBytes: number): Buffer;
 
   /** `object`: that of a real bookmark, which is copied; undefined when it is of no known shape. */
   bookmarks(object: StoredObject): Bookmarks | undefined;

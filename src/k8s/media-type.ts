@@ -12,6 +12,8 @@ interface Clause {
   readonly subtype: string;
   readonly quality: number;
   readonly parameters: readonly string[];
+  /** The parameters but q as they were written, spaces around them cut. */
+  readonly texts: readonly string[];
 }
 
 /** Up to this length Go's sort is a plain insertion sort, whose result is known for any order. */
@@ -48,6 +50,66 @@ export function negotiate(
     if (decision !== 'skip') return decision;
   }
   return 'other';
+}
+
+/** How an answer is encoded, and whether only the metadata of objects is shown. */
+export interface Representation {
+  readonly encoding: 'json' | 'protobuf';
+  readonly metadata: boolean;
+}
+
+export interface Negotiation {
+  readonly accept: string | undefined;
+  readonly userAgent: string | undefined;
+  readonly custom: boolean;
+  readonly verb: 'get' | 'list' | 'watch';
+}
+
+/**
+ * The form upstream would surely answer in: JSON or protobuf, whole objects or PartialObjectMetadata (of a list, its List).
+ * Undefined for every other form and every doubt.
+ */
+export function representationOf(asked: Negotiation): Representation | undefined {
+  const { accept, custom, verb } = asked;
+  // A watch is never pretty, whoever asks.
+  const userAgent = verb === 'watch' ? undefined : asked.userAgent;
+  if (userAgent !== undefined && isPrettyAgent(userAgent)) return undefined;
+  if (accept === undefined || accept === '') return WHOLE_JSON;
+  if (!custom && !passesGoRestful(accept) && !namesProtobuf(accept)) return undefined;
+  for (const clause of parseAccept(accept) ?? []) {
+    const decision = decide(clause, custom);
+    if (decision === 'json') return WHOLE_JSON;
+    if (decision === 'other') return special(clause, custom, verb);
+  }
+  return undefined;
+}
+
+const WHOLE_JSON: Representation = Object.freeze({ encoding: 'json', metadata: false });
+
+/** A clause that is not plain JSON: protobuf, or the metadata form of either. */
+function special(
+  { type, subtype, texts }: Clause,
+  custom: boolean,
+  verb: Negotiation['verb'],
+): Representation | undefined {
+  const encoding = ENCODINGS[`${type}/${subtype}`];
+  if (encoding === undefined) return undefined;
+  if (texts.length === 0) return custom ? undefined : { encoding, metadata: false };
+  const kind = verb === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
+  const wanted = [`as=${kind}`, 'g=meta.k8s.io', 'v=v1'];
+  const asks = texts.length === wanted.length && wanted.every((text) => texts.includes(text));
+  return asks ? { encoding, metadata: true } : undefined;
+}
+
+const ENCODINGS: Readonly<Record<string, Representation['encoding'] | undefined>> = {
+  'application/json': 'json',
+  'application/vnd.kubernetes.protobuf': 'protobuf',
+};
+
+function namesProtobuf(accept: string): boolean {
+  return accept
+    .split(',')
+    .some((part) => trimSpaces(part.split(';', 1)[0]) === 'application/vnd.kubernetes.protobuf');
 }
 
 /** Agents that upstream takes for people (`isPrettyPrint`). */
@@ -96,21 +158,23 @@ function parseAccept(accept: string): readonly Clause[] | undefined {
 
 function parseParameters(
   texts: readonly string[],
-): Pick<Clause, 'quality' | 'parameters'> | undefined {
+): Pick<Clause, 'quality' | 'parameters' | 'texts'> | undefined {
   let quality = 1;
   const parameters: string[] = [];
+  const kept: string[] = [];
   for (const text of texts) {
     const equals = text.indexOf('=');
     const name = trimSpaces(equals === -1 ? text : text.slice(0, equals));
     if (name !== 'q') {
       parameters.push(name);
+      kept.push(trimSpaces(text));
       continue;
     }
     const value = equals === -1 ? '' : text.slice(equals + 1);
     if (!/^(?:[01](?:\.[0-9]{0,9})?|\.[0-9]{1,9})$/.test(value)) return undefined;
     quality = Math.fround(Number(value));
   }
-  return { quality, parameters };
+  return { quality, parameters, texts: kept };
 }
 
 /** goautoneg's `less`, which is no strict order; hence Go's own algorithm below. */

@@ -7,7 +7,6 @@ import type { FilterTerm } from '../cache/filter.ts';
 import { Filter, NAME_FIELD, NAMESPACE_FIELD } from '../cache/filter.ts';
 import type { Lane } from '../cache/lane.ts';
 import type { FieldSelector, FieldTerm } from '../k8s/field-selector.ts';
-import { LabelMatcher } from '../k8s/label-matcher.ts';
 import type { LabelSelector } from '../k8s/label-selector.ts';
 import { aliasField } from '../k8s/selectable-fields.ts';
 
@@ -36,7 +35,8 @@ export function compileFilter(
   return new Filter({
     namespace: scope,
     name,
-    labels: labels.canonical === '' ? undefined : new LabelMatcher(labels),
+    labels: labels.canonical === '' ? undefined : lane.codec.encoding.labelTest(labels),
+    escapes: lane.codec.encoding.escapes,
     terms,
     identity: JSON.stringify([scope, name, labels.canonical, fields.canonical]),
   });
@@ -48,15 +48,15 @@ function canPin(value: string, pinned: string): boolean {
 }
 
 function compileTerm(lane: Lane, term: FieldTerm): FilterTerm {
-  const value = Buffer.from(term.value);
   const negated = term.operator === '!=';
-  const none = Buffer.alloc(0);
-  if (term.field === 'metadata.name') return { field: NAME_FIELD, value, negated, missing: none };
-  if (term.field === 'metadata.namespace') {
-    return { field: NAMESPACE_FIELD, value, negated, missing: none };
+  if (term.field === 'metadata.name' || term.field === 'metadata.namespace') {
+    const field = term.field === 'metadata.name' ? NAME_FIELD : NAMESPACE_FIELD;
+    return { field, value: Buffer.from(term.value), negated, missing: Buffer.alloc(0) };
   }
   const wanted = aliasField(lane.resource, term.field);
   const field = lane.fields.findIndex((candidate) => candidate.name === wanted);
   if (field < 0) throw new Error(`lane ${lane.id} has no field ${wanted}`);
-  return { field, value, negated, missing: Buffer.from(lane.fields[field].missing) };
+  const { codec } = lane;
+  const value = codec.fieldValue(field, term.value);
+  return { field, value, negated, missing: codec.fieldValue(field, lane.fields[field].missing) };
 }

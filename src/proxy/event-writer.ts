@@ -2,15 +2,12 @@
  * Watch events as bytes: constant head + stored object + tail, copied into a reused buffer. Cursors of one group at the
  * same place share one batch, so a broadcast is encoded once however many watchers it has.
  */
-import type { Arena, Place } from '../cache/arena.ts';
 import type { FilterGroup } from '../cache/filter-group.ts';
-import { SEND_ADDED, SEND_LEFT, SEND_MODIFIED } from '../cache/filter-group.ts';
+import { SEND_LEFT } from '../cache/filter-group.ts';
 import type { Lane } from '../cache/lane.ts';
-import { eventHeads, eventTail } from '../k8s/envelope.ts';
+import { StoredObject } from '../k8s/encoding.ts';
+import { EVENT_DELETED } from '../k8s/scan-json.ts';
 import type { BufferPool } from './buffer-pool.ts';
-
-/** Digits of the largest revision. */
-const MAX_REVISION_DIGITS = 16;
 
 /** Encoded events of one group; held by every sink that writes it, freed by the last. */
 export class EventBatch {
@@ -54,6 +51,7 @@ interface BatchContent {
 
 export class EventWriter {
   readonly #pool: BufferPool;
+  readonly #object = new StoredObject();
   #last: EventBatch | undefined;
 
   constructor(pool: BufferPool) {
@@ -95,61 +93,28 @@ export class EventWriter {
   }
 
   #size(lane: Lane, group: FilterGroup, number: number): number {
-    const sequence = group.sequence(number);
-    const left = group.send(number) === SEND_LEFT;
-    const place = left ? lane.log.replacedPlace(sequence) : lane.log.place(sequence);
-    return (
-      eventHeads.modified.length +
-      lane.arena.objectLength(place) +
-      (left ? MAX_REVISION_DIGITS : 0) +
-      eventTail.length
-    );
+    const { objects } = lane.codec;
+    return objects.eventBytes(eventType(group, number), this.#describe(lane, group, number));
   }
 
   #writeEvent(lane: Lane, group: FilterGroup, number: number, to: Buffer, at: number): number {
+    const object = this.#describe(lane, group, number);
+    return lane.codec.objects.writeEvent(eventType(group, number), object, to, at);
+  }
+
+  /** An object that left the selector shows its previous content under the revision that made it leave (semantics 4.7). */
+  #describe(lane: Lane, group: FilterGroup, number: number): StoredObject {
     const sequence = group.sequence(number);
-    const send = group.send(number);
-    const { arena, log } = lane;
-    if (send === SEND_LEFT) {
-      at += eventHeads.deleted.copy(to, at);
-      return this.#writeLeft(arena, log.replacedPlace(sequence), log.revision(sequence), to, at);
+    if (group.send(number) !== SEND_LEFT) {
+      return lane.describe(lane.log.place(sequence), this.#object);
     }
-    const head =
-      send === SEND_ADDED
-        ? eventHeads.added
-        : send === SEND_MODIFIED
-          ? eventHeads.modified
-          : eventHeads.deleted;
-    at += head.copy(to, at);
-    at += copyObject(arena, log.place(sequence), to, at);
-    return at + eventTail.copy(to, at);
-  }
-
-  /** The object left the selector: its previous content under the revision that made it leave (semantics 4.7). */
-  #writeLeft(arena: Arena, place: Place, revision: number, to: Buffer, at: number): number {
-    const bytes = arena.slabOf(place).bytes;
-    const start = arena.objectStart(place);
-    const text = start + arena.headerWord(place, 8);
-    at += bytes.copy(to, at, start, text);
-    at += to.write(String(revision), at, 'latin1');
-    at += bytes.copy(to, at, text + arena.headerWord(place, 9), start + arena.objectLength(place));
-    return at + eventTail.copy(to, at);
+    const object = lane.describe(lane.log.replacedPlace(sequence), this.#object);
+    object.revision = lane.log.revision(sequence);
+    return object;
   }
 }
 
-/** Bytes of an ADDED line for this object. */
-export function addedLength(arena: Arena, place: Place): number {
-  return eventHeads.added.length + arena.objectLength(place) + eventTail.length;
-}
-
-/** Writes the ADDED line of an object as it lies in the cache; returns the new end. */
-export function writeAdded(arena: Arena, place: Place, to: Buffer, at: number): number {
-  at += eventHeads.added.copy(to, at);
-  at += copyObject(arena, place, to, at);
-  return at + eventTail.copy(to, at);
-}
-
-function copyObject(arena: Arena, place: Place, to: Buffer, at: number): number {
-  const start = arena.objectStart(place);
-  return arena.slabOf(place).bytes.copy(to, at, start, start + arena.objectLength(place));
+function eventType(group: FilterGroup, number: number): number {
+  const send = group.send(number);
+  return send === SEND_LEFT ? EVENT_DELETED : send;
 }

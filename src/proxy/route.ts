@@ -16,7 +16,8 @@ import type { Authorized, Decision } from '../auth/authorize.ts';
 import type { LaneEntry, LaneSubject } from '../cache/lanes.ts';
 import type { GetOptions, ListOptions } from '../k8s/list-options.ts';
 import { parseGetOptions, parseListOptions } from '../k8s/list-options.ts';
-import { negotiate } from '../k8s/media-type.ts';
+import type { Representation } from '../k8s/media-type.ts';
+import { representationOf } from '../k8s/media-type.ts';
 import type { CollectionTarget, ObjectTarget } from '../k8s/request-target.ts';
 import type { Resource } from '../k8s/resource.ts';
 import { fitsScope, parseRequestTarget } from '../k8s/request-target.ts';
@@ -35,9 +36,17 @@ import { notServed } from './served.ts';
 import type { WatchServices, WatchStream } from './watch-stream.ts';
 import type { ListServices } from './write-list.ts';
 
+/** A resource that may be served from memory, in one form or another. */
+export interface Subject {
+  readonly resource: Resource;
+  readonly custom: boolean;
+  /** The lane of a form; undefined when the resource has none. */
+  lane(form: Representation): LaneSubject | undefined;
+}
+
 /** What routing asks of discovery. Undefined: unknown, or never served from memory. */
 export interface Subjects {
-  lookup(group: string, version: string, plural: string): LaneSubject | undefined;
+  lookup(group: string, version: string, plural: string): Subject | undefined;
   /** The resource a target names, cached or not; undefined when discovery does not know it. */
   resourceOf(target: CollectionTarget | ObjectTarget): Resource | undefined;
 }
@@ -128,11 +137,14 @@ export class Route {
     const subject = this.#parts.subjects.lookup(target.group, target.version, target.plural);
     if (subject === undefined) return notServed('resource not cached');
     if (!fitsScope(target, subject.resource)) return notServed('scope does not fit');
-    const eligible = understand(target, subject);
+    const eligible = understand(target);
     if ('kind' in eligible) return eligible;
     if (selectorBytes(eligible) > this.#parts.maxSelectorBytes) return notServed('long selector');
-    if (!acceptsJson(exchange, subject, eligible.verb)) return notServed('media type');
-    return this.#authorized(exchange, subject, eligible);
+    const form = formOf(exchange, subject, eligible.verb);
+    const lane = form === undefined ? undefined : subject.lane(form);
+    if (lane === undefined) return notServed('media type');
+    if (!selectable(eligible, subject, lane)) return notServed('field selector');
+    return this.#authorized(exchange, lane, eligible);
   }
 
   async #authorized(exchange: Exchange, subject: LaneSubject, eligible: Eligible): Promise<Served> {
@@ -158,7 +170,15 @@ export class Route {
     const { namespace } = eligible.target;
     if (eligible.verb === 'get') {
       const { target, options } = eligible;
-      const request = { exchange, entry, namespace, name: target.name, options, barrierTimeoutMs };
+      const request = {
+        exchange,
+        entry,
+        namespace,
+        name: target.name,
+        options,
+        plainErrors: hasPlainErrors(exchange, entry),
+        barrierTimeoutMs,
+      };
       return serveGet(request, authorized);
     }
     const request = { exchange, entry, namespace, options: eligible.options, barrierTimeoutMs };
@@ -173,7 +193,6 @@ export class Route {
 /** The options of a request, if all of them are understood. */
 function understand(
   target: CollectionTarget | ObjectTarget,
-  subject: LaneSubject,
 ): Eligible | Extract<Served, { kind: 'not-served' }> {
   if (target.kind === 'object') {
     const parsed = parseGetOptions(target.query);
@@ -183,9 +202,6 @@ function understand(
   const parsed = parseListOptions(target.query);
   if (parsed.kind === 'unsupported') return notServed(parsed.reason);
   const { options } = parsed;
-  if (!supportsFields(options.fields, subject.resource, subject.fields, subject.custom)) {
-    return notServed('field selector');
-  }
   return { verb: options.watch ? 'watch' : 'list', target, options };
 }
 
@@ -194,9 +210,29 @@ function selectorBytes(eligible: Eligible): number {
   return eligible.options.rawLabelSelector.length + eligible.options.rawFieldSelector.length;
 }
 
-function acceptsJson(exchange: Exchange, subject: LaneSubject, verb: Eligible['verb']): boolean {
-  if (headerCount(exchange.rawHeaders, 'accept') > 1) return false;
-  // A watch is never pretty, whoever asks.
-  const userAgent = verb === 'watch' ? undefined : exchange.header('user-agent');
-  return negotiate(exchange.header('accept'), userAgent, subject.custom) === 'json';
+function formOf(
+  exchange: Exchange,
+  { custom }: Subject,
+  verb: Eligible['verb'],
+): Representation | undefined {
+  if (headerCount(exchange.rawHeaders, 'accept') > 1) return undefined;
+  const accept = exchange.header('accept');
+  return representationOf({ accept, userAgent: exchange.header('user-agent'), custom, verb });
+}
+
+/**
+ * Whether a Status is sent to this client in the encoding of the lane: not when it asked for the metadata form, which a
+ * Status has none of, nor when it prefers protobuf to the JSON of a custom resource.
+ */
+function hasPlainErrors(exchange: Exchange, { lane }: LaneEntry): boolean {
+  const accept = exchange.header('accept') ?? '';
+  if (accept.includes('as=')) return false;
+  return lane.codec.encoding.name === 'protobuf' || !accept.includes('protobuf');
+}
+
+/** Whether the lane knows every field that the selector names. */
+function selectable(eligible: Eligible, subject: Subject, lane: LaneSubject): boolean {
+  if (eligible.verb === 'get') return true;
+  const { fields } = eligible.options;
+  return supportsFields(fields, subject.resource, lane.fields, subject.custom);
 }

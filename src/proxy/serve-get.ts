@@ -6,6 +6,7 @@ import type { Authorized } from '../auth/authorize.ts';
 import { NO_PLACE } from '../cache/arena.ts';
 import type { LaneEntry } from '../cache/lanes.ts';
 import type { View } from '../cache/snapshot.ts';
+import { StoredObject } from '../k8s/encoding.ts';
 import type { GetOptions } from '../k8s/list-options.ts';
 import { notFound } from '../k8s/status.ts';
 import type { Exchange } from './exchange.ts';
@@ -18,10 +19,11 @@ export interface GetRequest {
   readonly namespace: string;
   readonly name: string;
   readonly options: GetOptions;
+  /** Errors have the encoding of the lane; else upstream negotiates them by rules of their own. */
+  readonly plainErrors: boolean;
   readonly barrierTimeoutMs: number;
 }
 
-const NEWLINE = 0x0a;
 /** A single read upstream takes a few milliseconds: proving for longer is not worth it. */
 const MAX_PROOF_MS = 25;
 
@@ -36,15 +38,17 @@ export async function serveGet(request: GetRequest, _authorized: Authorized): Pr
   const namespace = lane.resource.namespaced ? request.namespace : '';
   const place = lane.placeAt(found.value.position, namespace, request.name);
   if (place === NO_PLACE) {
-    exchange.respondStatus(notFound(lane.resource, request.name));
+    if (!request.plainErrors) return notServed('not found, in a form of its own');
+    const { encoding } = lane.codec;
+    const status = notFound(lane.resource, request.name);
+    exchange.respondBytes(status.code, encoding.contentType, encoding.statusBody(status));
     return { kind: 'served', value: undefined };
   }
-  const length = lane.arena.objectLength(place);
-  const start = lane.arena.objectStart(place);
-  const body = Buffer.allocUnsafe(length + 1);
-  lane.arena.slabOf(place).bytes.copy(body, 0, start, start + length);
-  body[length] = NEWLINE;
-  exchange.respondBytes(200, 'application/json', body, entry.source.warnings);
+  const { objects, encoding } = lane.codec;
+  const object = lane.describe(place, new StoredObject());
+  const body = Buffer.allocUnsafe(objects.objectBytes(object));
+  objects.writeObject(object, body, 0);
+  exchange.respondBytes(200, encoding.contentType, body, entry.source.warnings);
   return { kind: 'served', value: undefined };
 }
 

@@ -71,7 +71,7 @@ export async function serveList(
   };
   const writer = new ListWriter(services, plan, exchange);
   entry.usedAt = performance.now();
-  await writer.run();
+  if (!(await writer.run())) return notServed('view left the window');
   return { kind: 'served', value: undefined };
 }
 

@@ -6,7 +6,7 @@ import type { Authorized } from '../auth/authorize.ts';
 import type { LaneEntry } from '../cache/lanes.ts';
 import type { View } from '../cache/snapshot.ts';
 import type { ListOptions } from '../k8s/list-options.ts';
-import { errorEvent, expiredWatch } from '../k8s/status.ts';
+import { expiredWatch } from '../k8s/status.ts';
 import { compileFilter } from './compile-filter.ts';
 import type { Exchange } from './exchange.ts';
 import type { Served } from './served.ts';
@@ -32,7 +32,7 @@ export interface WatchRequest {
 }
 
 function headersOf(entry: LaneEntry): string[] {
-  return ['Content-Type', 'application/json', ...entry.source.warnings];
+  return ['Content-Type', entry.lane.codec.encoding.watchContentType, ...entry.source.warnings];
 }
 
 /** Serves the watch, or says why it must go upstream. The caller was allowed to see what it asks for. */
@@ -49,12 +49,14 @@ export async function serveWatch(
   const begin = start.value;
   if (begin === 'expired') {
     const sink = exchange.respond(200, headersOf(entry));
-    sink.write(errorEvent(expiredWatch(options.resourceVersion ?? 0, lane.floorRevision)));
+    const status = expiredWatch(options.resourceVersion ?? 0, lane.floorRevision);
+    sink.write(lane.codec.encoding.errorEvent(status));
     sink.end();
     return { kind: 'served', value: undefined };
   }
   const initialEventsEnd = begin.initialEvents && options.allowWatchBookmarks;
-  if (initialEventsEnd && lane.bookmark === undefined) return notServed('no bookmark seen yet');
+  if (initialEventsEnd && lane.bookmarks(lane.codec.objects) === undefined)
+    return notServed('no bookmark seen yet');
   const filter = compileFilter(lane, request.namespace, options.labels, options.fields);
   const cursor = lane.groups.join(filter, begin.view.position);
   if (cursor === undefined) return notServed('too many filter groups');

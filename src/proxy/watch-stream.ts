@@ -12,10 +12,11 @@ import type { Cursor, CursorReader, EndReason } from '../cache/filter-group.ts';
 import type { Filter } from '../cache/filter.ts';
 import type { Lane } from '../cache/lane.ts';
 import type { ObjectWalk, View } from '../cache/snapshot.ts';
-import { errorEvent, expiredWatch } from '../k8s/status.ts';
+import { StoredObject } from '../k8s/encoding.ts';
+import { EVENT_ADDED } from '../k8s/scan-json.ts';
+import { expiredWatch } from '../k8s/status.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { EventBatch, EventWriter } from './event-writer.ts';
-import { addedLength, writeAdded } from './event-writer.ts';
 import type { FlushScheduler } from './flush.ts';
 import type { Sink } from './sink.ts';
 import type { ClockedWatch, WatchClock } from './watch-clock.ts';
@@ -85,6 +86,7 @@ export class WatchStream implements CursorReader, ClockedWatch {
   readonly #sink: Sink;
   readonly #onEnd: () => void;
   readonly #deadline: number;
+  readonly #object = new StoredObject();
   #phase: Phase = { kind: 'live' };
   #sentRevision: number;
   #nextBookmark: number;
@@ -180,7 +182,10 @@ export class WatchStream implements CursorReader, ClockedWatch {
       return;
     }
     const status = expiredWatch(this.#sentRevision, this.#plan.lane.floorRevision);
-    this.end(this.#plan.cursor.fallenOut ? 'slow' : 'expired', errorEvent(status));
+    this.end(
+      this.#plan.cursor.fallenOut ? 'slow' : 'expired',
+      this.#plan.lane.codec.encoding.errorEvent(status),
+    );
   }
 
   /** Ends the body cleanly behind what is in flight, after `last` when given. */
@@ -216,6 +221,7 @@ export class WatchStream implements CursorReader, ClockedWatch {
     if (this.#phase.kind !== 'initial' || !this.#sink.ready) return;
     const { lane, filter } = this.#plan;
     const { walk } = this.#phase;
+    const { objects } = lane.codec;
     if (lane.state.kind === 'closed') return;
     if (walk.expired) {
       this.expire('expired');
@@ -228,7 +234,8 @@ export class WatchStream implements CursorReader, ClockedWatch {
     let more = walk.next();
     for (; more; more = walk.next()) {
       if (filter.matches(lane.arena, walk.place)) {
-        const size = addedLength(lane.arena, walk.place);
+        const object = lane.describe(walk.place, this.#object);
+        const size = objects.eventBytes(EVENT_ADDED, object);
         if (length + size > buffer.length) {
           if (length > 0) {
             walk.unread();
@@ -237,7 +244,7 @@ export class WatchStream implements CursorReader, ClockedWatch {
           this.#services.pool.give(buffer);
           buffer = this.#services.pool.take(size);
         }
-        length = writeAdded(lane.arena, walk.place, buffer, length);
+        length = objects.writeEvent(EVENT_ADDED, object, buffer, length);
         lane.counters.eventsSent++;
       }
       if (++looked % SLICE_OBJECTS === 0 && performance.now() - began > SLICE_MS) break;
@@ -267,14 +274,14 @@ export class WatchStream implements CursorReader, ClockedWatch {
     if (!initialEventsEnd) return undefined;
     this.#sentRevision = Math.max(this.#sentRevision, view.revision);
     lane.counters.bookmarksSent++;
-    return lane.bookmark?.initialEventsEnd(view.revision);
+    return lane.bookmarks(lane.codec.objects)?.initialEventsEnd(view.revision);
   }
 
   /** Everything up to the frontier was sent, if nothing is pending: says so. */
   #sendBookmark(): void {
     const { lane, cursor, bookmarks } = this.#plan;
     if (!bookmarks || !this.ready || cursor.pending || lane.frontier <= this.#sentRevision) return;
-    const line = lane.bookmark?.plain(lane.frontier);
+    const line = lane.bookmarks(lane.codec.objects)?.plain(lane.frontier);
     if (line === undefined) return;
     this.#sentRevision = lane.frontier;
     lane.counters.bookmarksSent++;

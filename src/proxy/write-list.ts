@@ -7,6 +7,7 @@
 import type { Filter } from '../cache/filter.ts';
 import type { Lane } from '../cache/lane.ts';
 import type { ObjectWalk, View } from '../cache/snapshot.ts';
+import { StoredObject } from '../k8s/encoding.ts';
 import { breathe } from './breathe.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { Exchange } from './exchange.ts';
@@ -32,10 +33,10 @@ export interface ListPlan {
   readonly warnings: readonly string[];
 }
 
-const COMMA = 0x2c;
-const OPEN_BRACE = 0x7b;
 const SLICE_MS = 1;
 const SLICE_OBJECTS = 64;
+/** Objects measured before the loop gets a turn: about a millisecond. */
+const MEASURED_OBJECTS = 4000;
 
 export class ListWriter {
   readonly #services: ListServices;
@@ -45,7 +46,8 @@ export class ListWriter {
   #buffer: Buffer;
   #length = 0;
   #left: number;
-  #first = true;
+  #items = 0;
+  readonly #object = new StoredObject();
 
   constructor(services: ListServices, plan: ListPlan, exchange: Exchange) {
     this.#services = services;
@@ -56,22 +58,25 @@ export class ListWriter {
     this.#buffer = services.pool.take();
   }
 
-  /** Resolves when the body is handed over, or the client or the snapshot is gone. */
-  async run(): Promise<void> {
-    const { envelope } = this.#plan.lane;
-    const { revision } = this.#plan.view;
-    const { continueToken, remaining } = this.#plan;
-    this.#plan.lane.counters.lists++;
+  /** Resolves when the body is handed over, or the client is gone; false when the view was lost before anything was sent. */
+  async run(): Promise<boolean> {
+    const { lane, continueToken, remaining } = this.#plan;
+    const { objects } = lane.codec;
+    const meta = { revision: this.#plan.view.revision, continueToken, remaining };
+    lane.counters.lists++;
     try {
-      this.#append(envelope.listHead(revision, continueToken, remaining));
+      const itemsBytes = objects.headCountsItems ? await this.#measure() : 0;
+      if (itemsBytes === undefined || this.#walk.expired) return false;
+      this.#append(objects.listHead(meta, itemsBytes));
       const complete = this.#fill();
-      const tail = envelope.listTail(revision, continueToken, remaining);
+      const tail = objects.listTail(meta, itemsBytes);
       if (complete && this.#length + tail.length <= this.#buffer.length) {
         this.#append(tail);
         this.#respondWhole();
-        return;
+      } else {
+        await this.#stream(complete, tail);
       }
-      await this.#stream(complete, tail);
+      return true;
     } finally {
       this.#services.pool.give(this.#buffer);
     }
@@ -81,7 +86,12 @@ export class ListWriter {
   #respondWhole(): void {
     const body = Buffer.from(this.#buffer.subarray(0, this.#length));
     this.#plan.lane.counters.listBytesSent += body.length;
-    this.#exchange.respondBytes(200, 'application/json', body, this.#plan.warnings);
+    this.#exchange.respondBytes(
+      200,
+      this.#plan.lane.codec.encoding.contentType,
+      body,
+      this.#plan.warnings,
+    );
   }
 
   async #stream(filled: boolean, tail: Buffer): Promise<void> {
@@ -90,7 +100,11 @@ export class ListWriter {
     await places.take();
     try {
       if (this.#exchange.aborted) return;
-      const headers = ['Content-Type', 'application/json', ...this.#plan.warnings];
+      const headers = [
+        'Content-Type',
+        this.#plan.lane.codec.encoding.contentType,
+        ...this.#plan.warnings,
+      ];
       const sink = this.#exchange.respond(200, headers);
       let complete = filled;
       while (!complete) {
@@ -148,25 +162,41 @@ export class ListWriter {
     return true;
   }
 
-  /** One item: the object without the kind and version that list items do not carry. False when it does not fit. */
+  /** One item. False when it does not fit what is left of the buffer. */
   #copyItem(place: number): boolean {
-    const { arena, envelope } = this.#plan.lane;
-    const skip = envelope.itemSkip.length;
-    const start = arena.objectStart(place);
-    const length = arena.objectLength(place);
-    const needed = length - skip + 1;
+    const { lane } = this.#plan;
+    const { objects } = lane.codec;
+    const object = lane.describe(place, this.#object);
+    const needed = objects.itemBytes(object, this.#items);
     if (this.#length + needed > this.#buffer.length) {
       if (this.#length > 0) return false;
       this.#services.pool.give(this.#buffer);
       this.#buffer = this.#services.pool.take(needed);
     }
-    if (!this.#first) this.#buffer[this.#length++] = COMMA;
-    this.#first = false;
-    this.#buffer[this.#length++] = OPEN_BRACE;
-    const { bytes } = arena.slabOf(place);
-    this.#length += bytes.copy(this.#buffer, this.#length, start + 1 + skip, start + length);
-    this.#plan.lane.counters.listObjectsSent++;
+    this.#length = objects.writeItem(object, this.#items, this.#buffer, this.#length);
+    this.#items++;
+    lane.counters.listObjectsSent++;
     return true;
+  }
+
+  /** Bytes of all items, for an encoding whose head says so; undefined when the view was lost meanwhile. */
+  async #measure(): Promise<number | undefined> {
+    const { lane, filter, view, from } = this.#plan;
+    const { objects } = lane.codec;
+    const walk = lane.candidates(filter, view.position, from);
+    let bytes = 0;
+    let items = 0;
+    let looked = 0;
+    while (items < this.#left && walk.next()) {
+      if (filter.matches(lane.arena, walk.place)) {
+        bytes += objects.itemBytes(lane.describe(walk.place, this.#object), items++);
+      }
+      if (++looked % MEASURED_OBJECTS !== 0) continue;
+      walk.pause();
+      await breathe();
+      if (walk.expired || lane.state.kind === 'closed') return undefined;
+    }
+    return bytes;
   }
 
   #append(bytes: Buffer): void {

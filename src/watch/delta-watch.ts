@@ -8,12 +8,12 @@
  */
 
 import type { Resource } from '../k8s/resource.ts';
-import { JsonScanner } from '../k8s/scan-json.ts';
+import type { Scanner } from '../k8s/encoding.ts';
 import type { Clock } from './clock.ts';
 import { Follow } from './follow.ts';
 import { IngestCounters } from './ingest-counters.ts';
 import type { LaneWriter } from './lane-writer.ts';
-import { ACCEPT_JSON, watchPath } from './paths.ts';
+import { watchPath } from './paths.ts';
 import { openWithin, reasonOf, type UpstreamReader } from './upstream-reader.ts';
 
 /** The smallest timeout that brings a bookmark (apiserver-semantics 4.5). */
@@ -48,12 +48,12 @@ export interface DeltaWatchOptions {
 export class DeltaWatch {
   readonly counters = new IngestCounters();
   readonly #options: DeltaWatchOptions;
-  readonly #scan: JsonScanner;
+  readonly #scan: Scanner;
   #controller: AbortController | undefined;
 
   constructor(options: DeltaWatchOptions) {
     this.#options = options;
-    this.#scan = new JsonScanner(options.writer.fields);
+    this.#scan = options.writer.codec.makeScanner();
   }
 
   /** Makes sure that a chain is running; it ends by itself when nobody waits. */
@@ -99,7 +99,7 @@ export class DeltaWatch {
       const response = await openWithin(
         reader,
         path,
-        { headers: { accept: ACCEPT_JSON }, longRunning: true },
+        { headers: { accept: writer.codec.acceptWatch }, longRunning: true },
         { clock, controller, openTimeoutMs },
       );
       if (response.status !== 200) {

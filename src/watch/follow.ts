@@ -6,7 +6,8 @@
  * nothing. A silent stream is given up after a bound; nothing else here waits.
  */
 
-import { FrameError, JsonFrames } from '../k8s/frames-json.ts';
+import type { Frames, Scanner } from '../k8s/encoding.ts';
+import { FrameError } from '../k8s/frames-json.ts';
 import { parseRevisionBytes } from '../k8s/revision.ts';
 import {
   EVENT_ADDED,
@@ -14,9 +15,7 @@ import {
   EVENT_DELETED,
   EVENT_ERROR,
   EVENT_MODIFIED,
-  type JsonScanner,
 } from '../k8s/scan-json.ts';
-import { decodeString } from '../k8s/scan-json-text.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { IngestCounters } from './ingest-counters.ts';
 import type { LaneLoad, LaneWriter } from './lane-writer.ts';
@@ -61,7 +60,7 @@ export interface FollowOptions {
 
 export class Follow {
   readonly #writer: LaneWriter;
-  readonly #scan: JsonScanner;
+  readonly #scan: Scanner;
   readonly #counters: IngestCounters;
   readonly #options: FollowOptions;
   #silenceMs: number;
@@ -72,7 +71,7 @@ export class Follow {
   /** @param load where ADDED events go until the bookmark that marks the end of the initial ones. */
   constructor(
     writer: LaneWriter,
-    scan: JsonScanner,
+    scan: Scanner,
     counters: IngestCounters,
     options: FollowOptions & { readonly load?: LaneLoad },
   ) {
@@ -92,7 +91,7 @@ export class Follow {
   /** Reads the body to its end or to the first thing that ends it; the body is destroyed then. */
   async run(body: ReadBody): Promise<StreamEnd> {
     const { clock } = this.#options;
-    const frames = new JsonFrames(this.#options.maxFrameBytes);
+    const frames = this.#writer.codec.encoding.makeFrames(this.#options.maxFrameBytes);
     let heardAtMs = clock.now();
     let silent = false;
     let timer: Timer;
@@ -129,7 +128,7 @@ export class Follow {
     return { kind: 'clean' };
   }
 
-  #take(frames: JsonFrames, chunk: Uint8Array, nowMs: number): void {
+  #take(frames: Frames, chunk: Uint8Array, nowMs: number): void {
     this.#moved = false;
     try {
       frames.push(chunk, this.#onFrame);
@@ -213,8 +212,9 @@ export class Follow {
   #error(bytes: Uint8Array): void {
     const scan = this.#scan;
     this.#counters.errors++;
-    const message = decodeString(bytes, scan.statusMessageStart, scan.statusMessageEnd);
-    const expired = decodeString(bytes, scan.statusReasonStart, scan.statusReasonEnd);
+    const { encoding } = this.#writer.codec;
+    const message = encoding.text(bytes, scan.statusMessageStart, scan.statusMessageEnd);
+    const expired = encoding.text(bytes, scan.statusReasonStart, scan.statusReasonEnd);
     this.#end = {
       kind: 'error',
       code: expired === 'Expired' || expired === 'Gone' ? 410 : scan.statusCode,

@@ -8,12 +8,11 @@
 
 import { parseRevisionBytes } from '../k8s/revision.ts';
 import type { Resource } from '../k8s/resource.ts';
-import type { JsonScanner } from '../k8s/scan-json.ts';
-import { JsonListScanner } from '../k8s/scan-list-json.ts';
+import type { Codec, ListCursor, Scanner } from '../k8s/encoding.ts';
 import { retryAfterMs } from './backoff.ts';
 import type { IngestCounters } from './ingest-counters.ts';
 import type { LaneLoad } from './lane-writer.ts';
-import { ACCEPT_JSON, listPath } from './paths.ts';
+import { listPath } from './paths.ts';
 import { BodyError, readBody, statusReason } from './read-body.ts';
 import {
   type CallBounds,
@@ -46,7 +45,8 @@ export type ListOutcome =
 export interface PagedListOptions extends CallBounds {
   readonly resource: Resource;
   readonly reader: UpstreamReader;
-  readonly scan: JsonScanner;
+  readonly codec: Codec;
+  readonly scan: Scanner;
   readonly counters: IngestCounters;
   /** A page body larger than this fails the list. */
   readonly maxPageBytes: number;
@@ -92,7 +92,7 @@ async function allPages(
     }
     if (page.kind === 'failed') return page;
     const { bytes } = page;
-    const list = new JsonListScanner();
+    const list = options.codec.encoding.makeListCursor();
     list.open(bytes, 0, bytes.length);
     const problem = await addItems(options, load, bytes, list);
     if (problem !== '') return { kind: 'failed', reason: problem };
@@ -113,12 +113,12 @@ async function addItems(
   options: PagedListOptions,
   load: LaneLoad,
   bytes: Uint8Array,
-  list: JsonListScanner,
+  list: ListCursor,
 ): Promise<string> {
   const { scan, counters } = options;
   while (list.next()) {
     const usable =
-      scan.scanObject(bytes, list.itemStart, list.itemEnd) &&
+      scan.scanItem(bytes, list.itemStart, list.itemEnd) &&
       scan.nameStart !== scan.nameEnd &&
       parseRevisionBytes(bytes, scan.revisionStart, scan.revisionEnd) > 0;
     if (!usable) {
@@ -144,14 +144,19 @@ type Page =
 async function fetchPage(options: PagedListOptions, path: string): Promise<Page> {
   const { reader, maxPageBytes: maxBytes, clock, silenceMs } = options;
   try {
-    const response = await openWithin(reader, path, { headers: { accept: ACCEPT_JSON } }, options);
+    const response = await openWithin(
+      reader,
+      path,
+      { headers: { accept: options.codec.acceptList } },
+      options,
+    );
     const limits = { clock, silenceMs, maxBytes };
     if (response.status !== 200) {
       return {
         kind: 'refused',
         status: response.status,
         retryAfterMs: retryAfterMs(headerOf(response, 'retry-after')),
-        reason: await statusReason(response, limits),
+        reason: await statusReason(response, limits, options.codec.encoding),
       };
     }
     const bytes = await readBody(response.body, limits);

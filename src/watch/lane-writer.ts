@@ -5,8 +5,7 @@
  * One writer per lane: only the reflector of that lane and its freshness proofs call these methods, from one thread.
  */
 
-import type { SelectableField } from '../k8s/selectable-fields.ts';
-import type { JsonScanner } from '../k8s/scan-json.ts';
+import type { Codec, Scanner } from '../k8s/encoding.ts';
 
 /** What the lane tells its readers about where its events come from. */
 export type LaneState =
@@ -24,27 +23,27 @@ export interface LaneWriter {
   /** Live objects. */
   readonly objects: number;
   readonly liveBytes: number;
-  /** What the scanner must find, in this order. */
-  readonly fields: readonly SelectableField[];
+  /** The encoding of the lane's objects: what upstream is asked for, and how its answers are read. */
+  readonly codec: Codec;
   /** Position (sequence number) of the newest record. */
   readonly head: number;
 
   /** Applies a scanned ADDED, MODIFIED or DELETED event; one that is not newer than the frontier is dropped. */
-  append(type: number, bytes: Uint8Array, scan: JsonScanner): void;
+  append(type: number, bytes: Uint8Array, scan: Scanner): void;
   /** Everything up to `revision` has been appended. */
   progress(revision: number): void;
   /** A real upstream bookmark, to take as the template of ours. */
-  learnBookmark(bytes: Uint8Array, scan: JsonScanner): void;
+  learnBookmark(bytes: Uint8Array, scan: Scanner): void;
   /** Starts an initial list or a relist; append() is ignored until it is finished or abandoned. */
   beginLoad(): LaneLoad;
   /** The scanned object is live here at this very revision. */
-  contains(bytes: Uint8Array, scan: JsonScanner): boolean;
+  contains(bytes: Uint8Array, scan: Scanner): boolean;
   setState(state: LaneState): void;
 }
 
 export interface LaneLoad {
   /** One object, in watch form or as a list item without kind and apiVersion. */
-  add(bytes: Uint8Array, scan: JsonScanner): void;
+  add(bytes: Uint8Array, scan: Scanner): void;
   /** The list is complete and consistent at `revision`. */
   finish(revision: number): void;
   /** The list broke off; the lane keeps what it had. */

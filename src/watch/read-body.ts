@@ -2,6 +2,8 @@
  * Reads a whole response body, bounded in size and in silence.
  */
 
+import type { Encoding } from '../k8s/encoding.ts';
+import { jsonEncoding } from '../k8s/encoding-json.ts';
 import type { Clock } from './clock.ts';
 import { reasonOf, type ReadBody, type ReadResponse } from './upstream-reader.ts';
 
@@ -62,20 +64,18 @@ export async function readBody(body: ReadBody, limits: BodyLimits): Promise<Buff
 const MAX_ERROR_BYTES = 16 * 1024;
 
 /** The message of an answer that was not 200, for logs; reads and closes its body. */
-export async function statusReason(response: ReadResponse, limits: BodyLimits): Promise<string> {
-  let text: string;
+export async function statusReason(
+  response: ReadResponse,
+  limits: BodyLimits,
+  encoding: Encoding = jsonEncoding,
+): Promise<string> {
+  let bytes: Buffer;
   try {
-    const bytes = await readBody(response.body, { ...limits, maxBytes: MAX_ERROR_BYTES });
-    text = bytes.toString();
+    bytes = await readBody(response.body, { ...limits, maxBytes: MAX_ERROR_BYTES });
   } catch (error) {
     return `HTTP ${response.status} (${reasonOf(error)})`;
   }
-  let message = text;
-  try {
-    const status = JSON.parse(text) as { readonly message?: unknown } | null;
-    if (typeof status?.message === 'string') message = status.message;
-  } catch {
-    // Not a Status: the text itself says what it says.
-  }
+  // Not a Status: the text itself says what it says.
+  const message = encoding.statusMessage(bytes) ?? bytes.toString();
   return `HTTP ${response.status}: ${reasonOf(message.trim())}`;
 }

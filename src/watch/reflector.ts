@@ -7,14 +7,14 @@
  */
 
 import type { Resource } from '../k8s/resource.ts';
-import { JsonScanner } from '../k8s/scan-json.ts';
+import type { Scanner } from '../k8s/encoding.ts';
 import { backoffMs, type BackoffOptions, DEFAULT_BACKOFF, retryAfterMs } from './backoff.ts';
 import { type Clock, sleep, systemClock } from './clock.ts';
 import { Follow } from './follow.ts';
 import { IngestCounters } from './ingest-counters.ts';
 import { pagedList } from './initial-list.ts';
 import type { LaneLoad, LaneState, LaneWriter } from './lane-writer.ts';
-import { ACCEPT_JSON, streamingListPath, watchPath } from './paths.ts';
+import { streamingListPath, watchPath } from './paths.ts';
 import { probe } from './probe.ts';
 import { statusReason } from './read-body.ts';
 import {
@@ -81,7 +81,7 @@ export class Reflector {
   readonly #limits: ReflectorLimits;
   readonly #onProgress: () => void;
   readonly #onFault: (error: unknown) => void;
-  readonly #scan: JsonScanner;
+  readonly #scan: Scanner;
   #state: ReflectorState = INITIAL_STATE;
   #laneState: LaneState = { kind: 'starting' };
   #loadedOnce = false;
@@ -99,7 +99,7 @@ export class Reflector {
     this.#limits = { ...DEFAULT_REFLECTOR_LIMITS, ...options.limits };
     this.#onProgress = options.onProgress ?? (() => {});
     this.#onFault = options.onFault ?? (() => {});
-    this.#scan = new JsonScanner(options.writer.fields);
+    this.#scan = options.writer.codec.makeScanner();
   }
 
   get state(): ReflectorState {
@@ -211,6 +211,7 @@ export class Reflector {
       const outcome = await pagedList({
         resource: this.#resource,
         reader: this.#reader,
+        codec: this.#writer.codec,
         scan: this.#scan,
         counters: this.counters,
         beginLoad: () => this.#beginLoad(),
@@ -243,7 +244,7 @@ export class Reflector {
     const bounds = this.#bounds();
     let response;
     try {
-      const request = { headers: { accept: ACCEPT_JSON }, longRunning: true };
+      const request = { headers: { accept: this.#writer.codec.acceptWatch }, longRunning: true };
       response = await openWithin(this.#reader, path, request, bounds);
     } catch (error) {
       return { kind: 'failed', reason: reasonOf(error) };
@@ -251,7 +252,7 @@ export class Reflector {
     if (response.status !== 200) {
       const retry = retryAfterMs(headerOf(response, 'retry-after'));
       const limits = { clock, silenceMs: this.#limits.openTimeoutMs, maxBytes: 0 };
-      const reason = await statusReason(response, limits);
+      const reason = await statusReason(response, limits, this.#writer.codec.encoding);
       return { kind: 'refused', status: response.status, retryAfterMs: retry, reason };
     }
     counters.connects++;

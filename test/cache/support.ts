@@ -2,6 +2,7 @@
  * Builders for the tests of the cache: objects as upstream's bytes, scanned events, and lanes with a clock that stands
  * still until it is told to move.
  */
+import { jsonCodec } from '../../src/k8s/encoding-json.ts';
 import { Filter } from '../../src/cache/filter.ts';
 import type { Cursor } from '../../src/cache/filter-group.ts';
 import type { LaneOptions } from '../../src/cache/lane.ts';
@@ -71,7 +72,7 @@ export class TestLane {
     this.scanner = new JsonScanner(fields);
     this.lane = new Lane({
       resource: PODS,
-      custom: false,
+      codec: jsonCodec({ resource: PODS, custom: false, fields }),
       fields,
       window: { durationMs: 60_000, maxBytes: 1 << 26, minEvents: 0, maxRecords: 100_000 },
       maxFilterGroups: 100,

@@ -4,6 +4,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { parseRequestTarget } from '../../src/k8s/request-target.ts';
 import type { RecordedResponse } from '../support/recorded-response.ts';
 import type { Case } from './support/case.ts';
 import { differences } from './support/compare.ts';
@@ -22,6 +23,36 @@ import { bookmarkCases, watchCases } from './support/watch-cases.ts';
 const requestsWanted = 150;
 const attemptsWithAges = 5;
 const protocols: readonly Protocol[] = ['http/1.1', 'h2'];
+
+const protobuf = 'application/vnd.kubernetes.protobuf';
+
+/** An Accept as client-go's metadata informers send it. */
+function metadataIn(type: string): (path: string) => string {
+  return (path) => {
+    const target = parseRequestTarget(path);
+    const isList = target.kind === 'collection' && !/[?&]watch=/.test(path);
+    const kind = isList ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
+    return `${type};as=${kind};g=meta.k8s.io;v=v1`;
+  };
+}
+
+const otherForms = [
+  {
+    name: 'protobuf',
+    mark: `"accept":"${protobuf},application/json"`,
+    accept: () => `${protobuf},application/json`,
+  },
+  {
+    name: 'metadata in JSON',
+    mark: '"accept":"application/json;as=',
+    accept: metadataIn('application/json'),
+  },
+  {
+    name: 'metadata in protobuf',
+    mark: `"accept":"${protobuf};as=`,
+    accept: metadataIn(protobuf),
+  },
+] as const;
 
 // Most watches only wait for their end; on two cores more than this makes nothing faster.
 vi.setConfig({ maxConcurrency: 16, testTimeout: 60_000 });
@@ -97,6 +128,29 @@ describeWithControlPlane('Byte equality on a quiet cluster', () => {
       for (const each of refusalCases) test(each.name, () => check(each, protocol));
     });
   }
+
+  for (const form of otherForms) {
+    describe.concurrent(`the same in ${form.name}`, () => {
+      for (const each of [...listCases, ...watchCases]) {
+        test(each.name, async () => {
+          const request = each.request(history);
+          const headers = { ...request.headers, accept: form.accept(request.path) };
+          // Who answers depends on the form; how often it was memory is asserted below.
+          const { found } = await compare({ ...request, headers, protocol: 'h2' }, 'either');
+          expect(found, `${request.path}\n${found.join('\n')}`).toEqual([]);
+        });
+      }
+    });
+  }
+
+  test('other forms are answered from memory too', () => {
+    for (const form of otherForms) {
+      const asked = [...equal].filter(([request]) => request.includes(form.mark));
+      const remembered = asked.filter(([, from]) => from === 'cache').length;
+      console.log(`${form.name}: ${asked.length} requests equal, ${remembered} from memory`);
+      expect(remembered).toBeGreaterThan(asked.length / 2);
+    }
+  });
 
   describe.concurrent('pages, each server continuing with the tokens of the other', () => {
     const walks: readonly (readonly [ResourceName, string, Record<string, string | number>])[] = [

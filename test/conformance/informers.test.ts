@@ -68,6 +68,14 @@ describeWithControlPlane('Informers through the proxy', () => {
     }, 240_000);
   }
 
+  test('in protobuf, every store is right in every step', async () => {
+    const program = await start(['--encoding=protobuf', '--watch-list=on']);
+    program.tell('GO');
+    const verdict = await program.verdict();
+    console.log(`protobuf: ${JSON.stringify(verdict)}`);
+    expect(verdict).toMatchObject({ ok: true, writes, errors: 0, relists: 0, writeErrors: 0 });
+  }, 240_000);
+
   for (const watchList of ['on', 'off'] as const) {
     test(`watch-list ${watchList}: ${restarts} restarts of the apiserver lose nothing`, async () => {
       const program = await start([

@@ -2,6 +2,7 @@
  * Watershed's own store as an OrderedStore: a Lane fed with events whose object is the bare minimum. Everything a real
  * event pays besides scanning is paid here: arena entry, log record, window, index.
  */
+import { jsonCodec } from '../../../src/k8s/encoding-json.ts';
 import { Lane } from '../../../src/cache/lane.ts';
 import { ADDED, DELETED } from '../../../src/cache/log.ts';
 import { SlabPool } from '../../../src/cache/slab.ts';
@@ -37,7 +38,7 @@ export class LaneStore implements OrderedStore {
   constructor(windowBytes = 16 * 1024 * 1024) {
     this.lane = new Lane({
       resource: RESOURCE,
-      custom: true,
+      codec: jsonCodec({ resource: RESOURCE, custom: true, fields: [] }),
       fields: [],
       window: {
         durationMs: 300_000,

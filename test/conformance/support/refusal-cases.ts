@@ -153,20 +153,21 @@ const partialList = 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k
 const protobuf = 'application/vnd.kubernetes.protobuf';
 
 function formCases(): readonly Case[] {
-  const as = (accept: string, path: string): Case =>
-    passedThrough(variant(`Accept ${accept}`, { headers: { accept } }, get(path)));
+  const as = (accept: string, path: string): Case => passedThrough(remembered(accept, path));
+  const remembered = (accept: string, path: string): Case =>
+    variant(`Accept ${accept}`, { headers: { accept } }, get(path));
   const watched = `${pods}?watch=1&timeoutSeconds=1&resourceVersion=0`;
   const pod = object('pods', 'a', 'n');
   return [
     ...[pods, widgets, pod].map((path): Case => ({ ...as(table, path), ages: true })),
-    as(partialList, pods),
-    as(partialList, widgets),
-    as(partial, pod),
+    remembered(partialList, pods),
+    remembered(partialList, widgets),
+    remembered(partial, pod),
     as(partial, pods),
-    as(partial, watched),
-    as(protobuf, pods),
-    as(protobuf, pod),
-    as(protobuf, watched),
+    remembered(partial, watched),
+    remembered(protobuf, pods),
+    remembered(protobuf, pod),
+    remembered(protobuf, watched),
     as(protobuf, widgets),
     as('application/yaml', pods),
     as('application/yaml', pod),

@@ -76,5 +76,6 @@ export function wholeList(form: ObjectForm, list: List, remaining?: number): Buf
   });
   const itemsBytes = items.reduce((sum, item) => sum + item.length, 0);
   const meta = { revision: list.revision, continueToken: list.continueToken, remaining };
-  return Buffer.concat([form.listHead(meta, itemsBytes), ...items, form.listTail(meta)]);
+  const [head, tail] = [form.listHead(meta, itemsBytes), form.listTail(meta, itemsBytes)];
+  return Buffer.concat([head, ...items, tail]);
 }
