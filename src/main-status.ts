@@ -58,6 +58,7 @@ function laneStatus(entry: LaneEntry, feed: Feed | undefined): LaneStatus {
     group,
     version,
     resource: plural,
+    form: lane.codec.form,
     state: state.kind,
     reason: 'reason' in state ? state.reason : '',
     pinned: entry.pinned,

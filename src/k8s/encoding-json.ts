@@ -232,6 +232,7 @@ function writeSpan(
 
 class JsonCodec implements Codec {
   readonly encoding: Encoding = jsonEncoding;
+  readonly form: string;
   readonly acceptList: string;
   readonly acceptWatch: string;
   readonly itemPrefix: Buffer;
@@ -241,6 +242,7 @@ class JsonCodec implements Codec {
 
   constructor({ resource, custom, listKind, fields, metadataOnly = false }: CodecOptions) {
     const metadataEnvelope = new JsonEnvelope(PARTIAL_METADATA, false);
+    this.form = metadataOnly ? 'json metadata' : 'json';
     const as = metadataOnly ? `;g=meta.k8s.io;v=v1;as=${PARTIAL_METADATA.kind}` : '';
     this.acceptList = `${JSON_TYPE}${as === '' ? '' : `${as}List`}`;
     this.acceptWatch = `${JSON_TYPE}${as}`;

@@ -31,6 +31,7 @@ const NO_PREFIX = Buffer.alloc(0);
 
 class ProtobufCodec implements Codec {
   readonly encoding: Encoding = protobufEncoding;
+  readonly form: string;
   readonly acceptList: string;
   readonly acceptWatch: string;
   readonly itemPrefix = NO_PREFIX;
@@ -45,6 +46,7 @@ class ProtobufCodec implements Codec {
     this.#kind = metadataOnly
       ? PARTIAL_METADATA
       : { apiVersion: apiVersion(resource), kind: resource.kind };
+    this.form = metadataOnly ? 'protobuf metadata' : 'protobuf';
     const as = metadataOnly ? `;g=meta.k8s.io;v=v1;as=${this.#kind.kind}` : '';
     this.acceptList = `${PROTOBUF}${as === '' ? '' : `${as}List`}`;
     this.acceptWatch = `${PROTOBUF}${as}`;

@@ -153,6 +153,8 @@ export interface ObjectForm {
 /** One resource in one encoding. */
 export interface Codec {
   readonly encoding: Encoding;
+  /** `json`, `protobuf`, `json metadata`, `protobuf metadata`: for people. */
+  readonly form: string;
   /** Accept header for LIST and GET upstream. */
   readonly acceptList: string;
   /** Accept header for WATCH upstream. */

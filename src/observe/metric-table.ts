@@ -3,7 +3,7 @@
 // verb, code and words listed here; never users, namespaces, paths or selectors.
 // Process and runtime metrics (process_*, nodejs_*) are prom-client's own.
 
-import type { LaneStatus, ProxyStatus, ResourceLabels } from './status.ts';
+import type { LaneStatus, ProxyStatus } from './status.ts';
 
 export type Labels = Readonly<Record<string, string | number>>;
 
@@ -32,14 +32,16 @@ export interface HistogramDefinition {
 export const MAX_LANES_SHOWN = 64;
 
 const RESOURCE_LABELS = ['group', 'version', 'resource'] as const;
+/** A resource has a lane for each form that clients ask for. */
+const LANE_LABELS = [...RESOURCE_LABELS, 'form'] as const;
 const MS_PER_SECOND = 1_000;
 
 function one(value: number, labels: Labels = {}): readonly Sample[] {
   return [{ labels, value }];
 }
 
-function resourceOf({ group, version, resource }: ResourceLabels): Labels {
-  return { group, version, resource };
+function laneOf({ group, version, resource, form }: LaneStatus): Labels {
+  return { group, version, resource, form };
 }
 
 /** The lanes with the most watches and objects; the rest is counted in watershed_lanes only. */
@@ -59,9 +61,9 @@ function laneMetric(
     name: `watershed_${name}`,
     type,
     help,
-    labels: RESOURCE_LABELS,
+    labels: LANE_LABELS,
     read: (status) =>
-      shownLanes(status).map((lane) => ({ labels: resourceOf(lane), value: value(lane) })),
+      shownLanes(status).map((lane) => ({ labels: laneOf(lane), value: value(lane) })),
   };
 }
 
@@ -172,11 +174,11 @@ const laneMetrics: readonly MetricDefinition[] = [
     name: 'watershed_events_received_total',
     type: 'counter',
     help: 'Events received from the apiserver, by type.',
-    labels: [...RESOURCE_LABELS, 'type'],
+    labels: [...LANE_LABELS, 'type'],
     read: (status) =>
       shownLanes(status).flatMap((lane) =>
         Object.entries(lane.received).map(([type, value]) => ({
-          labels: { ...resourceOf(lane), type },
+          labels: { ...laneOf(lane), type },
           value,
         })),
       ),
@@ -240,11 +242,11 @@ const laneMetrics: readonly MetricDefinition[] = [
     name: 'watershed_read_waits_total',
     type: 'counter',
     help: 'Consistent reads that waited for proof of freshness, by result: proven, or unproven and passed through.',
-    labels: [...RESOURCE_LABELS, 'result'],
+    labels: [...LANE_LABELS, 'result'],
     read: (status) =>
       shownLanes(status).flatMap((lane) => [
-        { labels: { ...resourceOf(lane), result: 'proven' }, value: lane.freshness.proven },
-        { labels: { ...resourceOf(lane), result: 'unproven' }, value: lane.freshness.unproven },
+        { labels: { ...laneOf(lane), result: 'proven' }, value: lane.freshness.proven },
+        { labels: { ...laneOf(lane), result: 'unproven' }, value: lane.freshness.unproven },
       ]),
   },
   laneMetric(

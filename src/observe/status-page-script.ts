@@ -161,7 +161,7 @@ function drawLanes(lanes) {
     ['Bytes', 1], ['Age', 1], ['Watches', 1], ['Groups', 1], ['Lag', 1], ['Received', 1], ['Sent', 1], ['LISTs', 1]];
   const sorted = [...lanes].sort((left, right) => right.watches - left.watches || right.objects - left.objects);
   table('lanes', heads, sorted.map((lane) => [
-    resourceName(lane) + (lane.pinned ? ' (pinned)' : ''),
+    resourceName(lane) + (lane.form === 'json' ? '' : ' (' + lane.form + ')') + (lane.pinned ? ' (pinned)' : ''),
     [lane.state + (lane.reason === '' ? '' : ': ' + lane.reason), STATE_CLASS[lane.state] ?? ''],
     count(lane.objects), bytes(lane.objectBytes), String(lane.frontierRevision),
     String(lane.window.floorRevision), count(lane.window.events), bytes(lane.window.bytes), span(lane.window.ageMs),

@@ -41,6 +41,8 @@ export interface FreshnessCounts {
 }
 
 export interface LaneStatus extends ResourceLabels {
+  /** `json`, `protobuf`, `json metadata` or `protobuf metadata`. */
+  readonly form: string;
   readonly state: LaneStateName;
   /** Why it is disconnected or closed; empty otherwise. */
   readonly reason: string;

@@ -4,6 +4,7 @@ import type { LaneStatus, ProxyStatus } from '../../src/observe/status.ts';
 
 export function laneStatus(over: Partial<LaneStatus> = {}): LaneStatus {
   return {
+    form: 'json',
     group: '',
     version: 'v1',
     resource: 'pods',
