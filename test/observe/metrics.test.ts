@@ -49,7 +49,7 @@ describe('the /metrics text', () => {
     const lines = text.split('\n');
     for (const line of [
       'watershed_requests_total{verb="list",group="",version="v1",resource="pods",code="200",source="cache"} 12',
-      'watershed_objects{group="coordination.k8s.io",version="v1",resource="leases"} 5000',
+      'watershed_objects{group="coordination.k8s.io",version="v1",resource="leases",form="json"} 5000',
       'watershed_window_floor_revision{group="",version="v1",resource="pods",form="json"} 8000',
       'watershed_events_received_total{group="",version="v1",resource="pods",form="json",type="modified"} 5000',
       'watershed_watches_ended_total{reason="slow"} 1',
