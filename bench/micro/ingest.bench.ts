@@ -3,6 +3,7 @@
  * heartbeats come (each object once per round); random order is the worst case for memory and caches. Rival: JSON.parse
  * and a Map, which is what an informer keeps.
  */
+import { SnapshotWalk } from '../../src/cache/snapshot.ts';
 import { jsonCodec } from '../../src/k8s/encoding-json.ts';
 import { Lane } from '../../src/cache/lane.ts';
 import { SlabPool } from '../../src/cache/slab.ts';
@@ -130,7 +131,10 @@ function checkLane(lane: Lane, objects: number, workload: Workload): void {
   check(lane.objects === objects, `the lane holds ${lane.objects} of ${objects} objects`);
   check(lane.headRevision === workload.revision - 1, 'the lane missed the last event');
   let seen = 0;
-  const walk = lane.walk(lane.head, { prefix: Buffer.alloc(0), from: Buffer.alloc(0) });
+  const walk = new SnapshotWalk(lane, lane.head, {
+    prefix: Buffer.alloc(0),
+    from: Buffer.alloc(0),
+  });
   while (walk.next()) {
     if (seen++ % 997 !== 0) continue;
     const start = lane.arena.objectStart(walk.place);

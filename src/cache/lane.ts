@@ -5,8 +5,8 @@
  * One call, `append`, has all effects of an event in a fixed order: window trimmed, bytes into a slab, record into the
  * log, index, filter groups marked. Nobody else writes.
  */
-import type { Bookmarks, Codec, ObjectForm } from '../k8s/encoding.ts';
-import { AS_STORED, StoredObject } from '../k8s/encoding.ts';
+import type { Codec, StoredObject } from '../k8s/encoding.ts';
+import { AS_STORED } from '../k8s/encoding.ts';
 import type { Resource } from '../k8s/resource.ts';
 import { resourceId } from '../k8s/resource.ts';
 import { parseRevisionBytes } from '../k8s/revision.ts';
@@ -16,6 +16,7 @@ import { Arena, NO_PLACE } from './arena.ts';
 import { candidatesOf } from './candidates.ts';
 import type { Filter } from './filter.ts';
 import { hashBytes } from './key-table.ts';
+import { LaneBookmarks } from './lane-bookmarks.ts';
 import { LaneCounters } from './lane-counters.ts';
 import { LaneGroups } from './lane-groups.ts';
 import { LaneLoad } from './lane-load.ts';
@@ -28,7 +29,7 @@ import { Retention } from './retention.ts';
 import { ScratchKey } from './scratch-key.ts';
 import type { SlabPool } from './slab.ts';
 import type { KeyRange, ObjectWalk, View } from './snapshot.ts';
-import { countAt, SnapshotWalk } from './snapshot.ts';
+import { countAt } from './snapshot.ts';
 
 export type LaneState =
   | { readonly kind: 'starting' }
@@ -62,10 +63,8 @@ export class Lane {
   readonly index: ObjectIndex;
   readonly retention: Retention;
   readonly groups: LaneGroups;
+  readonly bookmarks = new LaneBookmarks();
   onStateChange: ((state: LaneState) => void) | undefined;
-  /** A real bookmark of upstream, and what each form makes of it. */
-  #bookmark: StoredObject | undefined;
-  readonly #bookmarks = new Map<ObjectForm, Bookmarks | undefined>();
   #state: LaneState = { kind: 'starting' };
   readonly #options: LaneOptions;
   readonly #key = new ScratchKey();
@@ -164,17 +163,7 @@ export class Lane {
 
   /** Takes a real upstream bookmark as the template of ours. */
   learnBookmark(bytes: Uint8Array, scan: ScannedEvent): void {
-    if (this.#bookmark !== undefined) return;
-    const object = new StoredObject().take(bytes, scan);
-    const start = scan.objectStart;
-    object.bytes = Buffer.from(bytes.subarray(start, scan.objectEnd));
-    object.start = 0;
-    object.end -= start;
-    object.metadataStart -= start;
-    object.metadataEnd -= start;
-    object.revisionStart -= start;
-    object.revisionEnd -= start;
-    this.#bookmark = object;
+    this.bookmarks.learn(bytes, scan);
   }
 
   /** Starts an initial list or a relist; events are ignored until it is finished or abandoned. */
@@ -236,13 +225,6 @@ export class Lane {
   }
   #loadRevision = 0;
 
-  /** Bookmarks of this lane's type in a form, once upstream has shown one. */
-  bookmarks(form: ObjectForm): Bookmarks | undefined {
-    if (this.#bookmark === undefined) return undefined;
-    if (!this.#bookmarks.has(form)) this.#bookmarks.set(form, form.bookmarks(this.#bookmark));
-    return this.#bookmarks.get(form);
-  }
-
   /** Points `object` at an entry; valid until the loop is given back. */
   describe(place: Place, object: StoredObject): StoredObject {
     const { arena } = this;
@@ -268,10 +250,6 @@ export class Lane {
     if (revision < this.log.floorRevision || revision > this.log.headRevision) return undefined;
     const position = this.#bridges.get(revision) ?? this.log.positionOf(revision);
     return position < this.log.floor - 1 ? undefined : { position, revision };
-  }
-
-  walk(position: number, range: KeyRange): SnapshotWalk {
-    return new SnapshotWalk(this, position, range);
   }
 
   /**
@@ -308,8 +286,6 @@ export class Lane {
     this.retention.clean(this.#commitRecord, this.#newRecord(MOVE, this.log.headRevision));
     this.groups.sweep();
   }
-
-  // ---- for LaneLoad -----------------------------------------------------------------------------------------------
 
   /** @internal The initial list: like an event, but nothing is kept for a window. */
   loadInitial(bytes: Uint8Array, scan: ScannedEvent, prefix: Uint8Array): void {

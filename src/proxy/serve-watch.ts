@@ -55,7 +55,7 @@ export async function serveWatch(
     return { kind: 'served', value: undefined };
   }
   const initialEventsEnd = begin.initialEvents && options.allowWatchBookmarks;
-  if (initialEventsEnd && lane.bookmarks(lane.codec.objects) === undefined)
+  if (initialEventsEnd && lane.bookmarks.in(lane.codec.objects) === undefined)
     return notServed('no bookmark seen yet');
   const filter = compileFilter(lane, request.namespace, options.labels, options.fields);
   const cursor = lane.groups.join(filter, begin.view.position);

@@ -274,14 +274,14 @@ export class WatchStream implements CursorReader, ClockedWatch {
     if (!initialEventsEnd) return undefined;
     this.#sentRevision = Math.max(this.#sentRevision, view.revision);
     lane.counters.bookmarksSent++;
-    return lane.bookmarks(lane.codec.objects)?.initialEventsEnd(view.revision);
+    return lane.bookmarks.in(lane.codec.objects)?.initialEventsEnd(view.revision);
   }
 
   /** Everything up to the frontier was sent, if nothing is pending: says so. */
   #sendBookmark(): void {
     const { lane, cursor, bookmarks } = this.#plan;
     if (!bookmarks || !this.ready || cursor.pending || lane.frontier <= this.#sentRevision) return;
-    const line = lane.bookmarks(lane.codec.objects)?.plain(lane.frontier);
+    const line = lane.bookmarks.in(lane.codec.objects)?.plain(lane.frontier);
     if (line === undefined) return;
     this.#sentRevision = lane.frontier;
     lane.counters.bookmarksSent++;

@@ -2,6 +2,7 @@
  * Builders for the tests of the cache: objects as upstream's bytes, scanned events, and lanes with a clock that stands
  * still until it is told to move.
  */
+import { SnapshotWalk } from '../../src/cache/snapshot.ts';
 import { jsonCodec } from '../../src/k8s/encoding-json.ts';
 import { Filter } from '../../src/cache/filter.ts';
 import type { Cursor } from '../../src/cache/filter-group.ts';
@@ -128,7 +129,7 @@ export class TestLane {
   /** Keys of an ordered walk. */
   keys(position = this.lane.log.head, prefix = '', from = ''): string[] {
     const keys: string[] = [];
-    const walk = this.lane.walk(position, {
+    const walk = new SnapshotWalk(this.lane, position, {
       prefix: Buffer.from(prefix),
       from: Buffer.from(from),
     });

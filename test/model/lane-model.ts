@@ -1,6 +1,7 @@
 /**
  * Drives a real lane and the naive one with the same operations and compares every read between them.
  */
+import { SnapshotWalk } from '../../src/cache/snapshot.ts';
 import { expect } from 'vitest';
 import type { Cursor } from '../../src/cache/filter-group.ts';
 import {
@@ -329,7 +330,7 @@ export class LaneModel {
       for (const from of ['', 'a/x', 'a/x-1\0', 'a-b/q', 'zz']) {
         const expected = rangeOf(state, prefix, from);
         const range = { prefix: Buffer.from(prefix), from: Buffer.from(from) };
-        const walk = lane.walk(position, range);
+        const walk = new SnapshotWalk(lane, position, range);
         for (const object of expected) {
           expect(walk.next()).toBe(true);
           expect(this.test.objectAt(walk.place)).toBe(object.text);

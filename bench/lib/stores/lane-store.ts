@@ -2,6 +2,7 @@
  * Watershed's own store as an OrderedStore: a Lane fed with events whose object is the bare minimum. Everything a real
  * event pays besides scanning is paid here: arena entry, log record, window, index.
  */
+import { SnapshotWalk } from '../../../src/cache/snapshot.ts';
 import { jsonCodec } from '../../../src/k8s/encoding-json.ts';
 import { Lane } from '../../../src/cache/lane.ts';
 import { ADDED, DELETED } from '../../../src/cache/log.ts';
@@ -91,7 +92,7 @@ export class LaneStore implements OrderedStore {
 
   #walk(position: number, range: ScanRange, visit: (revision: number) => void): number {
     const { arena } = this.lane;
-    const walk = this.lane.walk(position, range);
+    const walk = new SnapshotWalk(this.lane, position, range);
     let count = 0;
     while (count < range.limit && walk.next()) {
       visit(arena.revision(walk.place));
