@@ -126,7 +126,7 @@ describeWithControlPlane('Controllers through the proxy', () => {
       await create('/apis/batch/v1/namespaces/work/jobs', job('sums'));
       const path = '/apis/batch/v1/namespaces/work/jobs/sums';
       await see(path, ({ status }) => isComplete(status) && status?.['succeeded'] === completions);
-      await ask('DELETE', path, { propagationPolicy: 'Foreground' });
+      await ask('DELETE', `${path}?propagationPolicy=Foreground`);
       await see(path, ({ code }) => code === 404);
       await see(`${core}/pods?labelSelector=job-name%3Dsums`, isEmpty);
     },

@@ -81,7 +81,7 @@ export class FakeKubelets {
     const { name, namespace, deletionTimestamp, labels } = pod.metadata;
     const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
     if (deletionTimestamp !== undefined) {
-      await this.#send('DELETE', path, { gracePeriodSeconds: 0 });
+      await this.#send('DELETE', `${path}?gracePeriodSeconds=0`);
       return;
     }
     const succeeds = labels?.['batch.kubernetes.io/job-name'] !== undefined;
@@ -90,7 +90,7 @@ export class FakeKubelets {
   }
 
   /** A pod may be gone, or have changed, by the time its turn comes; the next look is soon. */
-  async #send(method: string, path: string, body: unknown): Promise<void> {
+  async #send(method: string, path: string, body?: unknown): Promise<void> {
     const headers = method === 'PATCH' ? strategicMerge : {};
     try {
       const response = await this.#controlPlane.request(method, path, { body, headers });
