@@ -85,10 +85,12 @@ export class JsonEnvelope {
   }
 }
 
-const ANNOTATIONS = '"annotations":{"k8s.io/initial-events-end":"true"}';
+const MARK = '"k8s.io/initial-events-end":"true"';
+const ANNOTATIONS = `"annotations":{${MARK}}`;
 const STRUCT_HEAD = '"metadata":{"resourceVersion":"';
+/** The one annotation that a conversion gives to a zero object, that of DaemonSets; it sorts before the mark. */
 const STRUCT_TAIL =
-  /^"(,"creationTimestamp":null)?(,"annotations":\{"k8s\.io\/initial-events-end":"true"\})?\}/;
+  /^"(,"creationTimestamp":null)?(?:,"annotations":\{(?:"k8s\.io\/initial-events-end":"true"|("deprecated\.daemonset\.template\.generation":"0")(?:,"k8s\.io\/initial-events-end":"true")?)\})?\}/;
 const SORTED_HEAD =
   /"metadata":\{("annotations":\{"k8s\.io\/initial-events-end":"true"\},)?("creationTimestamp":null,)?"resourceVersion":"$/;
 
@@ -145,11 +147,13 @@ export class BookmarkTemplate {
   static #struct(head: string, tail: string): BookmarkTemplate | undefined {
     const match = STRUCT_TAIL.exec(tail);
     if (!head.endsWith(STRUCT_HEAD) || match === null) return undefined;
-    const timestamp = match[1] ?? '';
-    const rest = tail.slice(match[0].length);
+    const [whole, timestamp = '', given] = match;
+    const rest = tail.slice(whole.length);
+    const plain = given === undefined ? '' : `,"annotations":{${given}}`;
+    const annotations = given === undefined ? ANNOTATIONS : `"annotations":{${given},${MARK}}`;
     return new BookmarkTemplate(
-      { head, tail: `"${timestamp}}${rest}` },
-      { head, tail: `"${timestamp},${ANNOTATIONS}}${rest}` },
+      { head, tail: `"${timestamp}${plain}}${rest}` },
+      { head, tail: `"${timestamp},${annotations}}${rest}` },
     );
   }
 

@@ -1,7 +1,7 @@
 /**
  * Bookmark frames made from a real upstream bookmark of the lane, because the zero object around the revision differs per
  * kind and per release (semantics 4.5). Only the revision and the initial-events-end annotation are changed. A bookmark
- * whose metadata holds anything but scalars and that annotation is refused.
+ * whose metadata holds anything but scalars, that annotation and the one DaemonSets get is refused.
  */
 import { type Bookmarks, type ObjectForm, StoredObject } from './encoding.ts';
 import { ProtobufCursor, WIRE_LENGTH } from './protobuf-cursor.ts';
@@ -14,11 +14,14 @@ const REVISION = 6;
 const LAST_SCALAR = 8;
 const ANNOTATIONS = 12;
 
-/** The annotation as an entry of ObjectMeta's annotations. */
-const MARK = bytesField(
-  ANNOTATIONS,
-  Buffer.concat([textField(1, INITIAL_EVENTS_END), textField(2, 'true')]),
-);
+const MARK = annotation(INITIAL_EVENTS_END, 'true');
+/** The one annotation that a conversion gives to a zero object, that of DaemonSets; it sorts before the mark. */
+const GIVEN = annotation('deprecated.daemonset.template.generation', '0');
+
+/** An entry of ObjectMeta's annotations. */
+function annotation(key: string, value: string): Buffer {
+  return bytesField(ANNOTATIONS, Buffer.concat([textField(1, key), textField(2, value)]));
+}
 
 export function protobufBookmarks(form: ObjectForm, object: StoredObject): Bookmarks | undefined {
   const { bytes, metadataStart, metadataEnd } = object;
@@ -27,18 +30,20 @@ export function protobufBookmarks(form: ObjectForm, object: StoredObject): Bookm
   let scalarsEnd = metadataStart;
   let revisions = 0;
   for (let at = metadataStart; at < metadataEnd;) {
-    const tagAt = at;
     at = cursor.next(at, metadataEnd);
     if (at < 0) return undefined;
-    if (cursor.field <= LAST_SCALAR && tagAt === scalarsEnd) {
-      scalarsEnd = at;
-      if (cursor.field === REVISION && cursor.wire === WIRE_LENGTH) revisions++;
-    } else if (at !== metadataEnd || !bytes.subarray(tagAt, at).equals(MARK)) return undefined;
+    if (cursor.field > LAST_SCALAR) break;
+    scalarsEnd = at;
+    if (cursor.field === REVISION && cursor.wire === WIRE_LENGTH) revisions++;
   }
   if (revisions !== 1) return undefined;
-  const scalars = bytes.subarray(metadataStart, scalarsEnd);
-  const plain = withMetadata(object, scalars);
-  const marked = withMetadata(object, Buffer.concat([scalars, MARK]));
+  const isGiven = bytes.subarray(scalarsEnd, scalarsEnd + GIVEN.length).equals(GIVEN);
+  const keptEnd = isGiven ? scalarsEnd + GIVEN.length : scalarsEnd;
+  const rest = bytes.subarray(keptEnd, metadataEnd);
+  if (rest.length > 0 && !rest.equals(MARK)) return undefined;
+  const kept = bytes.subarray(metadataStart, keptEnd);
+  const plain = withMetadata(object, kept);
+  const marked = withMetadata(object, Buffer.concat([kept, MARK]));
   return {
     plain: (revision) => frame(form, plain, revision),
     initialEventsEnd: (revision) => frame(form, marked, revision),

@@ -90,6 +90,11 @@ describe('bookmark template', () => {
       `{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"123","creationTimestamp":null,${END}},${POD_TAIL}`,
     ],
     [
+      'DaemonSet, whose conversion adds an annotation',
+      '{"kind":"DaemonSet","apiVersion":"apps/v1","metadata":{"resourceVersion":"123","annotations":{"deprecated.daemonset.template.generation":"0"}},"spec":{}}',
+      '{"kind":"DaemonSet","apiVersion":"apps/v1","metadata":{"resourceVersion":"123","annotations":{"deprecated.daemonset.template.generation":"0","k8s.io/initial-events-end":"true"}},"spec":{}}',
+    ],
+    [
       'custom resource',
       '{"apiVersion":"g.io/v1","kind":"Thing","metadata":{"resourceVersion":"123"}}',
       `{"apiVersion":"g.io/v1","kind":"Thing","metadata":{${END},"resourceVersion":"123"}}`,

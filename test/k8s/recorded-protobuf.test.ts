@@ -249,6 +249,24 @@ describe.each(encodings)('$name special answers', (encoding) => {
   });
 });
 
+/** What kube-apiserver v1.36.3 ends the initial events of an empty watch of DaemonSets with. */
+const DAEMON_SETS_END =
+  '000000e40a08424f4f4b4d41524b12d7010ad4016b3873000a140a07617070732f763112094461656d6f6e53657412b3010a650a0012001a0022002a00320331393838004200622d0a28646570726563617465642e6461656d6f6e7365742e74656d706c6174652e67656e65726174696f6e12013062210a196b38732e696f2f696e697469616c2d6576656e74732d656e64120474727565123812300a100a0012001a0022002a00320038004200121c1a00320042004a0052005800600068008201008a01009a0100c201001a020a0020001a10080010001800200028003000380040001a002200';
+
+test('the bookmark of DaemonSets keeps the annotation that their conversion adds', () => {
+  const codec = codecOf(protobufEncoding, resource('apps', 'daemonsets', 'DaemonSet'));
+  const body = Buffer.from(DAEMON_SETS_END, 'hex');
+  const [mark] = takeWatch(codec, body);
+  const from = codec.objects.bookmarks(mark.object)!;
+  expect(from.initialEventsEnd(198)).toEqual(body);
+  const plain = from.plain(98_765);
+  expect(plain.includes('deprecated.daemonset.template.generation')).toBe(true);
+  expect(plain.includes('initial-events-end')).toBe(false);
+  const again = codec.objects.bookmarks(takeWatch(codec, plain)[0].object)!;
+  expect(again.initialEventsEnd(198)).toEqual(body);
+  expect(again.plain(98_765)).toEqual(plain);
+});
+
 describe('selectable fields', () => {
   const withFields = resources.filter((each) => selectableFields(each).length > 0);
 
