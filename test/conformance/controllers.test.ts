@@ -237,7 +237,8 @@ describeWithControlPlane('Controllers through the proxy', () => {
         `From memory: ${shareText(eligible)} of LIST and WATCH, ${shareText(gets)} of GET`,
       );
       console.log(`Lists and watches excluded by design: ${countOf(reads) - countOf(eligible)}`);
-      expect(countOf(eligible)).toBeGreaterThan(100);
+      // Each program lists and watches some fifty resources, or it did not run.
+      expect(countOf(eligible)).toBeGreaterThan(80);
       expect(shareOf(eligible)).toBeGreaterThan(least);
     },
     2 * stepTimeoutMs,
