@@ -1,10 +1,10 @@
 /**
- * Media type: whether upstream would answer a request in plain JSON.
+ * Media type: in which form upstream would answer a request.
  *
  * Follows kube-apiserver's negotiation (goautoneg clause order, go-restful's earlier check for
- * built-ins, pretty printing by User-Agent). The answer is `json` only when that is certain; every
- * other form (protobuf, YAML, CBOR, Table, PartialObjectMetadata, pretty, 406) is `other` and the
- * request is passed through.
+ * built-ins, pretty printing by User-Agent). JSON, protobuf and PartialObjectMetadata in either are
+ * told only when that is certain; for every other form (YAML, CBOR, Table, pretty, 406) there is no
+ * answer and the request is passed through.
  */
 
 interface Clause {
@@ -30,28 +30,6 @@ const MEANINGFUL: ReadonlySet<string> = new Set([
   'profile',
 ]);
 
-/**
- * `accept` and `userAgent` are the first header of that name, undefined when absent.
- * `custom`: a custom resource, which has no plain protobuf form and does not pass go-restful.
- * A watch is never pretty upstream, so its caller may leave out the User-Agent.
- */
-export function negotiate(
-  accept: string | undefined,
-  userAgent: string | undefined,
-  custom = false,
-): 'json' | 'other' {
-  if (userAgent !== undefined && isPrettyAgent(userAgent)) return 'other';
-  if (accept === undefined || accept === '') return 'json';
-  if (!custom && !passesGoRestful(accept)) return 'other';
-  const clauses = parseAccept(accept);
-  if (clauses === undefined) return 'other';
-  for (const clause of clauses) {
-    const decision = decide(clause, custom);
-    if (decision !== 'skip') return decision;
-  }
-  return 'other';
-}
-
 /** How an answer is encoded, and whether only the metadata of objects is shown. */
 export interface Representation {
   readonly encoding: 'json' | 'protobuf';
@@ -59,8 +37,10 @@ export interface Representation {
 }
 
 export interface Negotiation {
+  /** First header of that name; undefined when there is none. */
   readonly accept: string | undefined;
   readonly userAgent: string | undefined;
+  /** A custom resource, which has no plain protobuf form and does not pass go-restful. */
   readonly custom: boolean;
   readonly verb: 'get' | 'list' | 'watch';
 }

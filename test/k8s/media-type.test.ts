@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { negotiate } from '../../src/k8s/media-type.ts';
+import { representationOf } from '../../src/k8s/media-type.ts';
+import { plainJson } from './plain-json.ts';
 
 const GO = 'kubelet/v1.36.3 (linux/amd64)';
 const table =
@@ -20,8 +21,8 @@ describe('media type', () => {
     ['application/yaml;q=0.5,application/json'],
     [' application/json '],
   ])('%j is answered in JSON', (accept) => {
-    expect(negotiate(accept, GO)).toBe('json');
-    expect(negotiate(accept, undefined, true)).toBe('json');
+    expect(plainJson(accept, GO)).toBe('json');
+    expect(plainJson(accept, undefined, true)).toBe('json');
   });
 
   test.each([
@@ -40,38 +41,71 @@ describe('media type', () => {
     ['application/json;q=x'],
     [Array.from({ length: 13 }, () => 'application/json').join(',')],
   ])('%.60s is left to upstream', (accept) => {
-    expect(negotiate(accept, GO)).toBe('other');
-    expect(negotiate(accept, GO, true)).toBe('other');
+    expect(plainJson(accept, GO)).toBe('other');
+    expect(plainJson(accept, GO, true)).toBe('other');
   });
 
   test('protobuf before JSON is JSON for a custom resource, which has no protobuf form', () => {
     const accept = 'application/vnd.kubernetes.protobuf,application/json';
-    expect(negotiate(accept, GO)).toBe('other');
-    expect(negotiate(accept, GO, true)).toBe('json');
+    expect(plainJson(accept, GO)).toBe('other');
+    expect(plainJson(accept, GO, true)).toBe('json');
   });
 
   test('a wildcard subtype passes for a custom resource only', () => {
-    expect(negotiate('application/*', GO)).toBe('other');
-    expect(negotiate('application/*', GO, true)).toBe('json');
+    expect(plainJson('application/*', GO)).toBe('other');
+    expect(plainJson('application/*', GO, true)).toBe('json');
   });
 
   test.each(['curl/8.5.0', 'Wget/1.21', 'Mozilla/5.0 (X11)'])(
     '%s would get pretty JSON',
     (agent) => {
-      expect(negotiate('application/json', agent)).toBe('other');
-      expect(negotiate(undefined, agent)).toBe('other');
+      expect(plainJson('application/json', agent)).toBe('other');
+      expect(plainJson(undefined, agent)).toBe('other');
     },
   );
 
   test.each(['Mozilla/4.0', 'my curl', 'kubectl/v1.36.3', ''])('%j is no person', (agent) => {
-    expect(negotiate('application/json', agent)).toBe('json');
+    expect(plainJson('application/json', agent)).toBe('json');
   });
 
   test('no header makes it throw', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.boolean(), (accept, custom) => {
-        expect(['json', 'other']).toContain(negotiate(accept, accept, custom));
+        expect(['json', 'other']).toContain(plainJson(accept, accept, custom));
       }),
     );
+  });
+});
+
+describe('other forms than plain JSON', () => {
+  const protobuf = 'application/vnd.kubernetes.protobuf';
+  const partial = 'as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+  const partialList = 'as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+
+  test.each([
+    [`${protobuf},application/json`, 'list', false, { encoding: 'protobuf', metadata: false }],
+    [protobuf, 'watch', false, { encoding: 'protobuf', metadata: false }],
+    [`${protobuf},application/json`, 'list', true, { encoding: 'json', metadata: false }],
+    [`application/json;${partialList}`, 'list', false, { encoding: 'json', metadata: true }],
+    [`application/json;${partial}`, 'watch', true, { encoding: 'json', metadata: true }],
+    [`${protobuf};${partial}`, 'get', true, { encoding: 'protobuf', metadata: true }],
+    [`application/json;${partial}`, 'list', false, undefined],
+    [`application/json;${partialList}`, 'watch', false, undefined],
+    [`application/json;${partialList};pretty=1`, 'list', false, undefined],
+    ['application/json;as=Table;g=meta.k8s.io;v=v1', 'list', false, undefined],
+    [protobuf, 'list', true, undefined],
+  ] as const)('%s of a %s, custom %s', (accept, verb, custom, expected) => {
+    expect(representationOf({ accept, userAgent: 'kubelet/v1.36.3', custom, verb })).toEqual(
+      expected,
+    );
+  });
+
+  test('a watch is not pretty, whoever asks', () => {
+    const asked = { accept: 'application/json', userAgent: 'curl/8.0', custom: false };
+    expect(representationOf({ ...asked, verb: 'watch' })).toEqual({
+      encoding: 'json',
+      metadata: false,
+    });
+    expect(representationOf({ ...asked, verb: 'list' })).toBeUndefined();
   });
 });

@@ -9,7 +9,7 @@ import { goJson, goQuote } from '../../../src/k8s/go-text.ts';
 import { LabelMatcher } from '../../../src/k8s/label-matcher.ts';
 import { parseLabelSelector } from '../../../src/k8s/label-selector.ts';
 import { parseListOptions, type ListOptions } from '../../../src/k8s/list-options.ts';
-import { negotiate } from '../../../src/k8s/media-type.ts';
+import { plainJson } from '../plain-json.ts';
 import { parseRequestTarget } from '../../../src/k8s/request-target.ts';
 import * as status from '../../../src/k8s/status.ts';
 
@@ -84,7 +84,7 @@ const CHECKS: Readonly<Record<string, (vector: Vector) => Outcome>> = {
     );
   },
   accept(vector) {
-    const ours = negotiate(vector.input, vector.agent, vector.custom);
+    const ours = plainJson(vector.input, vector.agent, vector.custom);
     return ours === 'other' ? 'declined' : compare(ours, vector.want);
   },
   continue(vector) {
