@@ -19,7 +19,7 @@ import {
   type Exchange,
 } from './exchange.ts';
 import { headerValue } from './headers.ts';
-import { SinkHttp1 } from './sink-http1.ts';
+import { BodySink } from './body-sink.ts';
 import type { Sink } from './sink.ts';
 
 export interface ExchangeHttp1Options {
@@ -38,7 +38,7 @@ export class ExchangeHttp1 implements Exchange {
   readonly #response: ServerResponse;
   readonly #lingerMs: number;
   readonly #life = new ExchangeLife();
-  #sink: SinkHttp1 | null = null;
+  #sink: BodySink | null = null;
   #id = '';
 
   constructor(request: IncomingMessage, response: ServerResponse, options: ExchangeHttp1Options) {
@@ -125,7 +125,10 @@ export class ExchangeHttp1 implements Exchange {
   }
 
   #start(status: number, headers: string[]): Sink {
-    const sink = new SinkHttp1(this.#response, isBodiless(this.method, status));
+    const sink = new BodySink(this.#response, isBodiless(this.method, status), () =>
+      // Cutting the connection is the only way HTTP/1.1 can say "incomplete".
+      this.#response.destroy(),
+    );
     this.#response.writeHead(status, headers);
     this.#response.flushHeaders();
     this.#sink = sink;

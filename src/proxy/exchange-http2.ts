@@ -25,7 +25,7 @@ import {
   type Exchange,
 } from './exchange.ts';
 import { headerValue } from './headers.ts';
-import { breakStream, SinkHttp2 } from './sink-http2.ts';
+import { BodySink } from './body-sink.ts';
 import type { Sink } from './sink.ts';
 
 /** The Date header is ours or upstream's; the types do not know this option of `respond`. */
@@ -54,6 +54,15 @@ export function requestHeadHttp2(rawHeaders: readonly string[]): RequestHeadHttp
   return { method, target, authority, rawHeaders: rawHeaders.slice(i) };
 }
 
+/**
+ * Breaks a stream off with RST_STREAM INTERNAL_ERROR, as Go's server does for an aborted handler. Not
+ * `stream.close(code)`: that ends the writable side first, the peer gets END_STREAM without a reset,
+ * and half a body looks whole (Node 24.21, frames observed).
+ */
+function breakStream(stream: ServerHttp2Stream): void {
+  if (!stream.destroyed) stream.destroy(new Error('broken off'));
+}
+
 export class ExchangeHttp2 implements Exchange {
   readonly protocol = 'h2';
   readonly method: string;
@@ -64,7 +73,7 @@ export class ExchangeHttp2 implements Exchange {
   status = 0;
   readonly #stream: ServerHttp2Stream;
   readonly #life = new ExchangeLife();
-  #sink: SinkHttp2 | null = null;
+  #sink: BodySink | null = null;
   #id = '';
 
   constructor(stream: ServerHttp2Stream, head: RequestHeadHttp2, connection: ConnectionUse) {
@@ -148,7 +157,9 @@ export class ExchangeHttp2 implements Exchange {
   }
 
   #start(status: number, rawHeaders: readonly string[]): Sink {
-    const sink = new SinkHttp2(this.#stream, isBodiless(this.method, status));
+    const sink = new BodySink(this.#stream, isBodiless(this.method, status), () =>
+      breakStream(this.#stream),
+    );
     this.#sendHead(status, rawHeaders);
     this.#sink = sink;
     if (this.#life.over) sink.markClosed();

@@ -1,23 +1,29 @@
 /**
- * The body of an HTTP/1.1 response as a Sink. Chunked framing is node:http's. `destroy` cuts the
- * connection: that is the only way HTTP/1.1 can say "incomplete".
+ * A response body as a Sink: that of an HTTP/1.1 response, whose chunked framing is node:http's, or an HTTP/2 stream, whose
+ * clean end is END_STREAM and nothing after it (a RST_STREAM of any code makes client-go relist, semantics 9.2). The two
+ * differ only in how a body is broken off.
  */
-import type { ServerResponse } from 'node:http';
+import type { Writable } from 'node:stream';
 import type { Sink } from './sink.ts';
 
-export class SinkHttp1 implements Sink {
+export class BodySink implements Sink {
   ready = true;
   bytesInFlight = 0;
   closed = false;
   onReady: (() => void) | null = null;
   onClose: (() => void) | null = null;
-  readonly #response: ServerResponse;
+  readonly #body: Writable;
   readonly #bodiless: boolean;
+  readonly #breakOff: () => void;
 
-  /** `bodiless` (HEAD, 204, 304) accepts writes and sends nothing. */
-  constructor(response: ServerResponse, bodiless: boolean) {
-    this.#response = response;
+  /**
+   * `bodiless` (HEAD, 204, 304): writes are accepted and nothing is sent. `breakOff` is how the protocol says that a body
+   * is incomplete.
+   */
+  constructor(body: Writable, bodiless: boolean, breakOff: () => void) {
+    this.#body = body;
     this.#bodiless = bodiless;
+    this.#breakOff = breakOff;
   }
 
   write(chunk: Uint8Array): boolean {
@@ -25,19 +31,19 @@ export class SinkHttp1 implements Sink {
     this.ready = false;
     this.bytesInFlight = chunk.length;
     if (this.#bodiless || chunk.length === 0) process.nextTick(this.#taken);
-    else this.#response.write(chunk, this.#taken);
+    else this.#body.write(chunk, this.#taken);
     return true;
   }
 
   end(): void {
     if (this.closed) return;
     this.ready = false;
-    if (!this.#response.writableEnded) this.#response.end();
+    if (!this.#body.writableEnded) this.#body.end();
   }
 
   destroy(): void {
     this.ready = false;
-    this.#response.destroy();
+    this.#breakOff();
   }
 
   /** For the exchange: the response closed. */
@@ -53,7 +59,7 @@ export class SinkHttp1 implements Sink {
   readonly #taken = (error?: Error | null): void => {
     if (this.closed) return;
     this.bytesInFlight = 0;
-    if (error || this.#response.writableEnded) return;
+    if (error || this.#body.writableEnded) return;
     this.ready = true;
     this.onReady?.();
   };
