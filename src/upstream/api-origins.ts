@@ -10,6 +10,7 @@
 import { groupVersionName } from './discovery-documents.ts';
 import type { PagedReader } from './paged-list.ts';
 import { childOf, textOf } from './read-json.ts';
+import type { Json } from './read-json.ts';
 
 export type ApiOrigins =
   /** Group versions that the apiserver serves itself; all others are somebody else's. */
@@ -50,6 +51,16 @@ export function isBuiltInGroup(group: string): boolean {
   return BUILT_IN_GROUPS.has(group);
 }
 
+/** Where APIServices are. */
+export const API_SERVICES_PATH = '/apis/apiregistration.k8s.io/v1/apiservices';
+
+/** Whether what a watch showed of an APIService is something that `known` does not say. */
+export function isOriginNews(known: ApiOrigins, item: Json, deleted: boolean): boolean {
+  if (known.kind !== 'known') return true;
+  const { groupVersion, local } = originOf(item);
+  return known.local.has(groupVersion) !== (local && !deleted);
+}
+
 /** Reads the APIService objects. Throws UpstreamError when they cannot be read right now. */
 export async function readApiOrigins(
   reader: PagedReader,
@@ -57,15 +68,18 @@ export async function readApiOrigins(
 ): Promise<ApiOrigins> {
   // The aggregation layer itself; it has no APIService of its own.
   const local = new Set(['apiregistration.k8s.io/v1']);
-  const outcome = await reader.each(
-    { path: '/apis/apiregistration.k8s.io/v1/apiservices', pageSize: 250, signal },
-    (item) => {
-      const spec = childOf(item, 'spec');
-      const service = spec?.['service'];
-      if (service === undefined || service === null) {
-        local.add(groupVersionName(textOf(spec, 'group'), textOf(spec, 'version')));
-      }
-    },
-  );
+  const outcome = await reader.each({ path: API_SERVICES_PATH, pageSize: 250, signal }, (item) => {
+    const origin = originOf(item);
+    if (origin.local) local.add(origin.groupVersion);
+  });
   return outcome.kind === 'complete' ? { kind: 'known', local } : outcome;
+}
+
+function originOf(item: Json): { readonly groupVersion: string; readonly local: boolean } {
+  const spec = childOf(item, 'spec');
+  const service = spec?.['service'];
+  return {
+    groupVersion: groupVersionName(textOf(spec, 'group'), textOf(spec, 'version')),
+    local: service === undefined || service === null,
+  };
 }

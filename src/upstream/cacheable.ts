@@ -54,7 +54,9 @@ export function judge(
   const definition = definedBy(found, definitions);
   const custom = definition !== undefined || !isBuiltInGroup(group);
   const selectableFields = definition?.selectable.get(version) ?? [];
-  const reason = refusal(found, origins, definition !== undefined, policy);
+  const reason =
+    refusal(found, origins, definition !== undefined, policy) ||
+    (custom && definition === undefined ? 'no definition says that it is served' : '');
   return {
     resource: { group, version, plural, kind, namespaced },
     custom,

@@ -3,17 +3,21 @@
  * have sorted keys), which fields may be selected, and when a definition changes.
  *
  * Definitions are large (schemas), so each refresh lists their metadata only and fetches a
- * definition when its generation is new: one by one, or as a paged list when many are (the first
- * time).
+ * definition when its revision is new: one by one, or as a paged list when many are (the first
+ * time). A definition counts as another one when its spec or its accepted names are, which is when
+ * the apiserver itself ends its watches and begins anew; the mere mark of a deletion is not.
  */
 
+import { createHash } from 'node:crypto';
 import type { PagedReader } from './paged-list.ts';
 import { childOf, objectsOf, textOf } from './read-json.ts';
 import type { Json } from './read-json.ts';
 
 export interface CustomResource {
-  /** uid and generation: another value means another definition. */
+  /** Another text means another definition. */
   readonly identity: string;
+  /** Another text means that it must be read again, to see whether it is another definition. */
+  readonly edition: string;
   /** Served versions, each with the jsonPaths of its selectable fields (`.spec.color`). */
   readonly selectable: ReadonlyMap<string, readonly string[]>;
   /** Kind of its lists; a definition may name it freely. */
@@ -25,10 +29,15 @@ export type CustomResources =
   | { readonly kind: 'known'; readonly byName: ReadonlyMap<string, CustomResource> }
   | { readonly kind: 'refused'; readonly status: number };
 
-const PATH = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+/** Where definitions are. */
+export const DEFINITIONS_PATH = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
 const METADATA =
   'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json';
+
+/** How to ask for a watch of their metadata. */
+export const DEFINITIONS_WATCH_ACCEPT =
+  'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json';
 
 /** Up to this many new definitions are fetched one by one. */
 const MAX_SINGLE_READS = 8;
@@ -45,20 +54,27 @@ export class CustomResourceSource {
     this.#reader = reader;
   }
 
+  /** Whether what a watch showed is something that the latest reading did not. */
+  isNews(item: Json, deleted: boolean): boolean {
+    const known = this.#known.get(textOf(childOf(item, 'metadata'), 'name'));
+    if (known === undefined || deleted) return (known !== undefined) === deleted;
+    return known.edition !== editionOf(item);
+  }
+
   /** Throws UpstreamError when they cannot be read right now. */
   async read(signal: AbortSignal): Promise<CustomResources> {
     const seen = new Map<string, string>();
     const found = new Map<string, CustomResource>();
-    const list = { path: PATH, pageSize: METADATA_PAGE, accept: METADATA, signal };
+    const list = { path: DEFINITIONS_PATH, pageSize: METADATA_PAGE, accept: METADATA, signal };
     const outcome = await this.#reader.each(list, (item) => {
-      const identity = identityOf(item);
+      const edition = editionOf(item);
       const name = textOf(childOf(item, 'metadata'), 'name');
-      seen.set(name, identity);
+      seen.set(name, edition);
       // A server without this representation sends whole objects.
       const known = this.#known.get(name);
       if (childOf(item, 'spec') !== undefined) {
         found.set(name, definitionOf(item));
-      } else if (known?.identity === identity) {
+      } else if (known?.edition === edition) {
         found.set(name, known);
       }
     });
@@ -84,11 +100,14 @@ export class CustomResourceSource {
       into.set(textOf(childOf(item, 'metadata'), 'name'), definitionOf(item));
     };
     if (missing.length > MAX_SINGLE_READS) {
-      await this.#reader.each({ path: PATH, pageSize: FULL_PAGE, signal }, take);
+      await this.#reader.each({ path: DEFINITIONS_PATH, pageSize: FULL_PAGE, signal }, take);
       return;
     }
     for (const name of missing) {
-      const item = await this.#reader.one(`${PATH}/${encodeURIComponent(name)}`, signal);
+      const item = await this.#reader.one(
+        `${DEFINITIONS_PATH}/${encodeURIComponent(name)}`,
+        signal,
+      );
       if (item !== undefined) {
         take(item);
       }
@@ -96,14 +115,16 @@ export class CustomResourceSource {
   }
 }
 
-function identityOf(item: Json): string {
+function editionOf(item: Json): string {
   const metadata = childOf(item, 'metadata');
-  return `${textOf(metadata, 'uid')}/${String(metadata?.['generation'])}`;
+  const generation = String(metadata?.['generation']);
+  return `${textOf(metadata, 'uid')}/${generation}/${textOf(metadata, 'resourceVersion')}`;
 }
 
 function definitionOf(item: Json): CustomResource {
   const selectable = new Map<string, readonly string[]>();
-  for (const version of objectsOf(childOf(item, 'spec'), 'versions')) {
+  const spec = childOf(item, 'spec');
+  for (const version of objectsOf(spec, 'versions')) {
     if (version['served'] === true) {
       const paths = objectsOf(version, 'selectableFields').map((f) => textOf(f, 'jsonPath'));
       selectable.set(
@@ -112,6 +133,11 @@ function definitionOf(item: Json): CustomResource {
       );
     }
   }
-  const listKind = textOf(childOf(childOf(item, 'spec'), 'names'), 'listKind');
-  return { identity: identityOf(item), selectable, listKind };
+  const accepted = childOf(childOf(item, 'status'), 'acceptedNames');
+  const listKind = textOf(accepted, 'listKind') || textOf(childOf(spec, 'names'), 'listKind');
+  const digest = createHash('sha256')
+    .update(JSON.stringify([spec, accepted]))
+    .digest('base64');
+  const identity = `${textOf(childOf(item, 'metadata'), 'uid')}/${digest}`;
+  return { identity, edition: editionOf(item), selectable, listKind };
 }

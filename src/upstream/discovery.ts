@@ -1,19 +1,31 @@
 /**
  * Discovery: the resources of the cluster right now, and what changed.
  *
- * Refreshes on an interval and, at most once a second, when somebody asks for what is not known (a
- * new custom resource appears without restart). lookup() never waits. While upstream is down, or a
- * group version is stale, the last view stays. A resource counts as removed when its definition is
- * gone, or when two refreshes in a row do not name it (a starting apiserver may forget for a moment);
- * it stops being cacheable at once when another server takes its group over.
+ * Refreshes on an interval, as soon as a watch shows another definition or APIService, and, at most
+ * once a second, when somebody asks for what is not known. lookup() never waits. While upstream is
+ * down, or a group version is stale, the last view stays. A resource counts as removed when its
+ * definition is gone or does not serve its version, or when two refreshes in a row do not name it (a
+ * starting apiserver may forget for a moment); it stops being cacheable at once when another server
+ * takes its group over.
+ *
+ * The apiserver's handlers learn of a new definition through watches of their own, and requests under
+ * way go on under the old one. So a resource that changed is not cacheable for `settleMs`, and whoever
+ * follows it must ask `doubt` when upstream ends a watch before its time, for that is how the apiserver
+ * tells that the old definition is over.
  */
 
 import { resourceId } from '../k8s/resource.ts';
 import type { Resource } from '../k8s/resource.ts';
-import { readApiOrigins } from './api-origins.ts';
+import { API_SERVICES_PATH, isOriginNews, readApiOrigins } from './api-origins.ts';
+import type { ApiOrigins } from './api-origins.ts';
 import { judge } from './cacheable.ts';
 import type { CachePolicy, DiscoveredResource } from './cacheable.ts';
-import { CustomResourceSource } from './custom-resources.ts';
+import { CollectionWatch } from './collection-watch.ts';
+import {
+  CustomResourceSource,
+  DEFINITIONS_PATH,
+  DEFINITIONS_WATCH_ACCEPT,
+} from './custom-resources.ts';
 import type { CustomResources } from './custom-resources.ts';
 import { DocumentSource, groupVersionName } from './discovery-documents.ts';
 import { PagedReader } from './paged-list.ts';
@@ -23,8 +35,14 @@ export interface DiscoveryOptions {
   readonly refreshMs: number;
   /** Least pause between refreshes caused by unknown resources. */
   readonly missRefreshMs: number;
-  /** Pause after a failed refresh. */
+  /** Least pause between refreshes caused by what the watches show. */
+  readonly newsRefreshMs: number;
+  /** Pause after a failed refresh, and after a watch that broke. */
   readonly retryMs: number;
+  /** A resource that changed is not cacheable for this long: upstream's servers may still disagree. */
+  readonly settleMs: number;
+  /** Until this long after a change, a watch that ends early may have been one of the old definition. */
+  readonly youngMs: number;
   /** Bound on one document or page. */
   readonly maxDocumentBytes: number;
   /** Resources beyond this are not taken up. */
@@ -35,7 +53,11 @@ export interface DiscoveryOptions {
 export const DEFAULT_DISCOVERY_OPTIONS: DiscoveryOptions = Object.freeze({
   refreshMs: 30_000,
   missRefreshMs: 1_000,
+  newsRefreshMs: 250,
   retryMs: 2_000,
+  settleMs: 1_000,
+  // The apiserver keeps the old definition for requests under way, up to twice its 60 s --request-timeout.
+  youngMs: 150_000,
   maxDocumentBytes: 64 * 1024 * 1024,
   maxResources: 10_000,
   policy: Object.freeze({ secrets: false }),
@@ -49,9 +71,18 @@ export interface DiscoveryChange {
 
 interface Entry {
   readonly found: DiscoveredResource;
+  /** What is said of it until it has settled. */
+  readonly unsettled: DiscoveredResource;
+  /** When it was found to be as it is; performance.now() time. */
+  readonly sinceMs: number;
+  /** It was another one before. */
+  readonly changed: boolean;
   /** Refreshes in a row that did not name it. */
   missed: number;
 }
+
+/** Longest event of the watches: the metadata of a definition, or an APIService. */
+const MAX_EVENT_BYTES = 4 * 1024 * 1024;
 
 export class Discovery {
   readonly #options: DiscoveryOptions;
@@ -64,9 +95,13 @@ export class Discovery {
   /** Named by upstream, but not listable and watchable: asking for them is no reason to refresh. */
   #unfit: ReadonlySet<string> = new Set();
   #stale: ReadonlySet<string> = new Set();
+  readonly #watches: readonly CollectionWatch[];
+  #origins: ApiOrigins | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #timerAtMs = Infinity;
   #started = false;
-  #hastened = false;
+  /** Somebody waits for a refresh that begins after now: the least pause before it. */
+  #wantedMs: number | undefined;
   #running: Promise<void> | undefined;
   #lastStartMs = -Infinity;
 
@@ -83,6 +118,7 @@ export class Discovery {
     this.#documents = new DocumentSource(reader, this.#options.maxDocumentBytes);
     this.#paged = new PagedReader(reader, this.#options.maxDocumentBytes);
     this.#customResources = new CustomResourceSource(this.#paged);
+    this.#watches = this.#makeWatches(reader);
   }
 
   /** Whether one refresh was complete. */
@@ -99,10 +135,12 @@ export class Discovery {
   async start(): Promise<void> {
     this.#started = true;
     await this.refresh().catch(() => {});
+    for (const watch of this.#watches) watch.start();
   }
 
   close(): void {
     this.#started = false;
+    for (const watch of this.#watches) watch.close();
     clearTimeout(this.#timer);
     this.#abort.abort();
   }
@@ -116,10 +154,23 @@ export class Discovery {
   lookup(group: string, version: string, plural: string): DiscoveredResource | undefined {
     const id = resourceId({ group, version, plural });
     const entry = this.#entries.get(id);
-    if (entry === undefined && !this.#unfit.has(id)) {
-      this.#refreshAfterMiss();
+    if (entry === undefined) {
+      const idle = this.#running === undefined;
+      if (idle && !this.#unfit.has(id)) this.#hasten(this.#options.missRefreshMs);
+      return undefined;
     }
-    return entry?.found;
+    return this.#isSettled(entry) ? entry.found : entry.unsettled;
+  }
+
+  /**
+   * Upstream ended a watch of this resource before its time, as it does when the definition changes. True when what was
+   * read may be of an older definition than the one known here: it must be read again.
+   */
+  doubt(resource: Resource): boolean {
+    const entry = this.#entries.get(resourceId(resource));
+    if (entry === undefined || !entry.found.custom) return false;
+    this.#hasten(this.#options.newsRefreshMs);
+    return performance.now() - entry.sinceMs < this.#options.youngMs;
   }
 
   /** Calls back for every removed or changed resource. Returns the unsubscribe function. */
@@ -132,34 +183,38 @@ export class Discovery {
   refresh(): Promise<void> {
     this.#running ??= this.#refresh().finally(() => {
       this.#running = undefined;
+      this.#timerAtMs = Infinity;
       this.#schedule(this.lastError === '' ? this.#options.refreshMs : this.#options.retryMs);
+      if (this.#wantedMs !== undefined) this.#hasten(this.#wantedMs);
     });
     return this.#running;
   }
 
-  #refreshAfterMiss(): void {
-    if (!this.#started || this.#hastened || this.#running !== undefined) {
+  /** A refresh that begins after now, at least `pauseMs` after the one before it began. */
+  #hasten(pauseMs: number): void {
+    if (!this.#started) return;
+    if (this.#running !== undefined) {
+      this.#wantedMs = Math.min(pauseMs, this.#wantedMs ?? Infinity);
       return;
     }
-    this.#hastened = true;
-    const sinceMs = performance.now() - this.#lastStartMs;
-    if (sinceMs >= this.#options.missRefreshMs) {
-      this.refresh().catch(() => {});
-    } else {
-      this.#schedule(this.#options.missRefreshMs - sinceMs);
-    }
+    const leftMs = this.#lastStartMs + pauseMs - performance.now();
+    if (leftMs > 0) this.#schedule(leftMs);
+    else this.refresh().catch(() => {});
   }
 
+  /** The next refresh is due in `delayMs`, unless one is due sooner. */
   #schedule(delayMs: number): void {
+    const atMs = performance.now() + delayMs;
+    if (!this.#started || atMs >= this.#timerAtMs) return;
     clearTimeout(this.#timer);
-    if (this.#started) {
-      this.#timer = setTimeout(() => void this.refresh().catch(() => {}), delayMs).unref();
-    }
+    this.#timerAtMs = atMs;
+    this.#timer = setTimeout(() => void this.refresh().catch(() => {}), delayMs).unref();
   }
 
   async #refresh(): Promise<void> {
+    clearTimeout(this.#timer);
     this.#lastStartMs = performance.now();
-    this.#hastened = false;
+    this.#wantedMs = undefined;
     this.refreshes += 1;
     try {
       await this.#readAll();
@@ -170,6 +225,36 @@ export class Discovery {
       this.lastError = (error as Error).message;
       throw error;
     }
+  }
+
+  #makeWatches(reader: DocumentReader): readonly CollectionWatch[] {
+    const { newsRefreshMs, refreshMs, retryMs } = this.#options;
+    const refresh = (): void => this.#hasten(newsRefreshMs);
+    const common = {
+      maxFrameBytes: MAX_EVENT_BYTES,
+      retryMs,
+      refusedRetryMs: refreshMs,
+      onOpen: refresh,
+    };
+    return [
+      new CollectionWatch(reader, {
+        ...common,
+        path: DEFINITIONS_PATH,
+        accept: DEFINITIONS_WATCH_ACCEPT,
+        onObject: (item, deleted) => {
+          if (this.#customResources.isNews(item, deleted)) refresh();
+        },
+      }),
+      new CollectionWatch(reader, {
+        ...common,
+        path: API_SERVICES_PATH,
+        accept: 'application/json',
+        onObject: (item, deleted) => {
+          const known = this.#origins;
+          if (known === undefined || isOriginNews(known, item, deleted)) refresh();
+        },
+      }),
+    ];
   }
 
   async #readAll(): Promise<void> {
@@ -188,6 +273,7 @@ export class Discovery {
         named.set(resourceId(resource), found);
       }
     }
+    this.#origins = origins;
     this.#unfit = unfit;
     this.#stale = documents.stale;
     this.#apply(named, definitions);
@@ -197,11 +283,14 @@ export class Discovery {
     const next = new Map<string, Entry>();
     const changes: DiscoveryChange[] = [];
     for (const [id, found] of named) {
-      next.set(id, { found, missed: 0 });
-      const before = this.#entries.get(id)?.found;
-      if (before !== undefined && before.definition !== found.definition) {
-        changes.push({ kind: 'changed', resource: found.resource });
+      const before = this.#entries.get(id);
+      if (before?.found.definition === found.definition) {
+        before.missed = 0;
+        next.set(id, before);
+        continue;
       }
+      next.set(id, entryOf(found, before !== undefined));
+      if (before !== undefined) changes.push({ kind: 'changed', resource: found.resource });
     }
     for (const [id, entry] of this.#entries) {
       if (named.has(id)) {
@@ -221,6 +310,10 @@ export class Discovery {
     }
   }
 
+  #isSettled({ changed, sinceMs }: Entry): boolean {
+    return !changed || performance.now() - sinceMs >= this.#options.settleMs;
+  }
+
   /** Counts one more refresh without it, unless its whole group version is stale. */
   #isGone(entry: Entry, definitions: CustomResources): boolean {
     const { resource, custom } = entry.found;
@@ -228,10 +321,17 @@ export class Discovery {
       return false;
     }
     const name = `${resource.plural}.${resource.group}`;
-    if (custom && definitions.kind === 'known' && !definitions.byName.has(name)) {
-      return true;
+    if (custom && definitions.kind === 'known') {
+      const definition = definitions.byName.get(name);
+      if (definition?.selectable.has(resource.version) !== true) return true;
     }
     entry.missed += 1;
     return entry.missed >= 2;
   }
+}
+
+function entryOf(found: DiscoveredResource, changed: boolean): Entry {
+  const reason = 'its definition has just changed';
+  const unsettled = found.cacheable ? { ...found, cacheable: false, reason } : found;
+  return { found, unsettled, sinceMs: performance.now(), changed, missed: 0 };
 }

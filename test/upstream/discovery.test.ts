@@ -180,6 +180,50 @@ describe('changes', () => {
     ]);
   });
 
+  test('a generation that changes nothing, as a deletion is marked, is no change', async () => {
+    const documents = cluster();
+    const { discovery, changes } = await discover(documents);
+    await discovery.refresh();
+    documents.definitions.set('widgets.example.com', { generation: 2, fields: ['.spec.color'] });
+    await discovery.refresh();
+    expect(changes).toEqual([]);
+  });
+
+  test('a version that its definition does not serve is removed though documents name it', async () => {
+    const documents = cluster();
+    const { discovery, changes } = await discover(documents);
+    await discovery.refresh();
+    const definition = { generation: 2, fields: [], served: false };
+    documents.definitions.set('widgets.example.com', definition);
+    await discovery.refresh();
+    expect(discovery.lookup('example.com', 'v1', 'widgets')?.cacheable).toBe(false);
+    expect(changes).toMatchObject([{ kind: 'changed', resource: { plural: 'widgets' } }]);
+    documents.versions.delete('example.com/v1');
+    await discovery.refresh();
+    expect(changes).toMatchObject([{}, { kind: 'removed', resource: { plural: 'widgets' } }]);
+  });
+
+  test('what changed is not cacheable until upstream has settled', async () => {
+    const documents = cluster();
+    const { discovery } = await discover(documents, { settleMs: 150 });
+    await discovery.refresh();
+    documents.definitions.set('widgets.example.com', { generation: 2, fields: [] });
+    await discovery.refresh();
+    const found = discovery.lookup('example.com', 'v1', 'widgets');
+    expect(found).toMatchObject({ cacheable: false, reason: 'its definition has just changed' });
+    await until(() => discovery.lookup('example.com', 'v1', 'widgets')?.cacheable === true);
+  });
+
+  test('an early end of a watch is suspicious as long as the definition is young', async () => {
+    const { discovery } = await discover(cluster(), { youngMs: 200 });
+    await discovery.refresh();
+    const widgets = discovery.lookup('example.com', 'v1', 'widgets')!.resource;
+    const pods = discovery.lookup('', 'v1', 'pods')!.resource;
+    expect(discovery.doubt(widgets)).toBe(true);
+    expect(discovery.doubt(pods)).toBe(false);
+    await until(() => !discovery.doubt(widgets));
+  });
+
   test('a custom resource is removed as soon as its definition is gone', async () => {
     const documents = cluster();
     const { discovery, changes } = await discover(documents);
@@ -206,6 +250,75 @@ describe('changes', () => {
     }
     await discovery.refresh();
     expect(changes).toMatchObject([{ kind: 'removed', resource: { plural: 'widgets' } }]);
+  });
+});
+
+describe('what the watches show', () => {
+  /** Nothing but news refreshes here, and the second watch to open. */
+  async function watching(documents: ClusterDocuments) {
+    documents.watchable = true;
+    const found = await discover(documents, { newsRefreshMs: 0, refreshMs: 3_600_000 });
+    await found.discovery.start();
+    await until(() => documents.watched === 2 && found.discovery.refreshes >= 2);
+    // Those caused by the watches that opened are over.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return found;
+  }
+
+  test('is acted on at once: a definition that changes, and one that goes', async () => {
+    const documents = cluster();
+    const { discovery, changes } = await watching(documents);
+    documents.definitions.set('widgets.example.com', { generation: 2, fields: ['.spec.size'] });
+    documents.show('MODIFIED', 'widgets.example.com');
+    await until(() => changes.length === 1);
+    expect(changes).toMatchObject([{ kind: 'changed', resource: { plural: 'widgets' } }]);
+    documents.definitions.clear();
+    documents.versions.delete('example.com/v1');
+    documents.show('DELETED', '', { metadata: { name: 'widgets.example.com' } });
+    await until(() => changes.length === 2);
+    expect(changes[1]).toMatchObject({ kind: 'removed', resource: { plural: 'widgets' } });
+    discovery.close();
+  });
+
+  test('is acted on at once: a group that another server takes over, and back', async () => {
+    const documents = cluster();
+    const { discovery, changes } = await watching(documents);
+    documents.remote.add('example.com/v1');
+    documents.show('MODIFIED', 'example.com/v1');
+    await until(() => changes.length === 1);
+    expect(discovery.lookup('example.com', 'v1', 'widgets')?.cacheable).toBe(false);
+    documents.remote.delete('example.com/v1');
+    documents.show('MODIFIED', 'example.com/v1');
+    await until(() => changes.length === 2);
+    discovery.close();
+  });
+
+  test('causes nothing when it is known already', async () => {
+    const documents = cluster();
+    const { discovery } = await watching(documents);
+    const { refreshes } = discovery;
+    for (let at = 0; at < 10; at += 1) {
+      documents.show('ADDED', 'widgets.example.com');
+      documents.show('MODIFIED', 'apps/v1');
+      documents.show('BOOKMARK', 'apps/v1');
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(discovery.refreshes).toBe(refreshes);
+    discovery.close();
+  });
+
+  test('is followed again after the watches ended, and what was missed is read', async () => {
+    const documents = cluster();
+    documents.watchable = true;
+    const options = { newsRefreshMs: 0, refreshMs: 3_600_000, retryMs: 20 };
+    const { discovery, changes } = await discover(documents, options);
+    await discovery.start();
+    await until(() => documents.watched === 2);
+    documents.definitions.clear();
+    documents.versions.delete('example.com/v1');
+    documents.endWatches();
+    await until(() => changes.length === 1 && documents.watched === 2);
+    discovery.close();
   });
 });
 

@@ -27,14 +27,50 @@ export class ClusterDocuments {
   /** Group versions whose APIService has spec.service. */
   readonly remote = new Set<string>();
   /** By `plural.group`: generation and selectable fields of the version v1. */
-  readonly definitions = new Map<string, { generation: number; fields: readonly string[] }>();
+  readonly definitions = new Map<
+    string,
+    { generation: number; fields: readonly string[]; served?: boolean }
+  >();
   form: 'aggregated' | 'classic' = 'aggregated';
   /** Status for a path prefix instead of the real answer. */
   readonly failing = new Map<string, number>();
   readonly requests: string[] = [];
+  /** Whether APIServices and definitions may be watched; their watches stay open. */
+  watchable = false;
+  readonly #watches = new Map<string, ServerResponse>();
+
+  /** How many are watched now. */
+  get watched(): number {
+    return this.#watches.size;
+  }
+
+  /** Sends an event to whoever watches the definitions or APIServices; the object is as listed now, unless given. */
+  show(type: string, name: string, gone?: object): void {
+    const definition = this.definitions.has(name) || gone !== undefined;
+    const items = definition ? this.#definitions() : this.#apiServices();
+    const object = gone ?? items.find(({ metadata }) => metadata.name === name);
+    const watch = this.#watches.get(definition ? 'customresourcedefinitions' : 'apiservices');
+    watch?.write(`${JSON.stringify({ type, object })}\n`);
+  }
+
+  /** Ends all watches cleanly. */
+  endWatches(): void {
+    for (const watch of this.#watches.values()) watch.end();
+    this.#watches.clear();
+  }
 
   handle(request: IncomingMessage, response: ServerResponse): void {
-    const [path] = (request.url ?? '').split('?');
+    const [path, query] = (request.url ?? '').split('?');
+    if (query?.includes('watch=1')) {
+      if (!this.watchable) {
+        answer(response, 403, { kind: 'Status', code: 403 });
+        return;
+      }
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.flushHeaders();
+      this.#watches.set(path.split('/').at(-1) ?? '', response);
+      return;
+    }
     this.requests.push(path);
     for (const [prefix, status] of this.failing) {
       if (path.startsWith(prefix)) {
@@ -125,27 +161,31 @@ export class ClusterDocuments {
     );
   }
 
-  #apiServices(): unknown[] {
+  #apiServices(): { readonly metadata: { readonly name: string } }[] {
     return [...this.versions.keys()].map((name) => ({
       metadata: { name },
       spec: { ...split(name), service: this.remote.has(name) ? { name: 's' } : null },
     }));
   }
 
-  #customResources(path: string, url: string, metadataOnly: boolean): unknown {
-    const items = [...this.definitions].map(([name, definition]) => ({
+  #definitions(): { readonly metadata: { readonly name: string } }[] {
+    return [...this.definitions].map(([name, definition]) => ({
       metadata: { name, uid: `uid-${name}`, generation: definition.generation },
       spec: {
         versions: [
           {
             name: 'v1',
-            served: true,
+            served: definition.served ?? true,
             selectableFields: definition.fields.map((f) => ({ jsonPath: f })),
           },
           { name: 'v1alpha1', served: false },
         ],
       },
     }));
+  }
+
+  #customResources(path: string, url: string, metadataOnly: boolean): unknown {
+    const items = this.#definitions();
     const name = path.split('/customresourcedefinitions/')[1];
     if (name !== undefined) {
       return items.find((item) => item.metadata.name === name);
