@@ -2,6 +2,7 @@
 import type { Lane } from './cache/lane.ts';
 import type { LaneSource } from './cache/lanes.ts';
 import type { Config } from './config/config.ts';
+import type { Resource } from './k8s/resource.ts';
 import type { Logger } from './observe/log.ts';
 import type { FreshnessCounts } from './observe/status.ts';
 import type { Upstream } from './upstream/upstream.ts';
@@ -15,14 +16,22 @@ export interface Feed extends LaneSource {
   freshnessCounts(): FreshnessCounts;
 }
 
+/** Discovery, as far as lanes ask it. */
+export interface Definitions {
+  /** Upstream ended a watch before its time: may what was read be of an older definition than the one known? */
+  doubt(resource: Resource): boolean;
+}
+
 export class Feeds {
   readonly #upstream: Upstream;
   readonly #config: Config;
   readonly #logger: Logger;
+  readonly #definitions: Definitions;
   readonly #feeds = new Map<Lane, Feed>();
 
-  constructor(upstream: Upstream, config: Config, logger: Logger) {
+  constructor(upstream: Upstream, definitions: Definitions, config: Config, logger: Logger) {
     this.#upstream = upstream;
+    this.#definitions = definitions;
     this.#config = config;
     this.#logger = logger;
   }
@@ -44,6 +53,7 @@ export class Feeds {
       reader,
       limits: { maxFrameBytes },
       onProgress: () => freshness.advanced(),
+      doubt: () => this.#definitions.doubt(resource),
       onFault: (err) => {
         logger.error({ err }, 'Failed to keep a lane, its requests are passed through');
         close('the lane failed');

@@ -58,7 +58,7 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
   const discovery = new Discovery(upstream, {
     policy: { secrets: config.resources.secrets },
   });
-  const feeds = new Feeds(upstream, config, logger);
+  const feeds = new Feeds(upstream, discovery, config, logger);
   const lanes: Lanes = createLanes(config, (lane) =>
     feeds.start(lane, (reason) => lanes.close(lane.id, reason)),
   );

@@ -62,9 +62,17 @@ export interface ReflectorOptions {
   readonly limits?: Partial<ReflectorLimits>;
   /** Called after each chunk that moved the lane, after each load and each change of state. */
   readonly onProgress?: () => void;
+  /**
+   * Upstream ended a watch cleanly before its time, as it does when a definition changes. True: what the lane holds may
+   * be of the old one, and is listed anew.
+   */
+  readonly doubt?: () => boolean;
   /** The lane threw: it is closed and not followed any longer. */
   readonly onFault?: (error: unknown) => void;
 }
+
+/** A watch that ends cleanly this long before its time was ended by somebody. */
+const EARLY_MS = 1_000;
 
 export class Reflector {
   readonly counters = new IngestCounters();
@@ -80,6 +88,7 @@ export class Reflector {
   readonly #clock: Clock;
   readonly #limits: ReflectorLimits;
   readonly #onProgress: () => void;
+  readonly #doubt: () => boolean;
   readonly #onFault: (error: unknown) => void;
   readonly #scan: Scanner;
   #state: ReflectorState = INITIAL_STATE;
@@ -98,6 +107,7 @@ export class Reflector {
     this.#clock = options.clock ?? systemClock;
     this.#limits = { ...DEFAULT_REFLECTOR_LIMITS, ...options.limits };
     this.#onProgress = options.onProgress ?? (() => {});
+    this.#doubt = options.doubt ?? (() => false);
     this.#onFault = options.onFault ?? (() => {});
     this.#scan = options.writer.codec.makeScanner();
   }
@@ -200,9 +210,9 @@ export class Reflector {
         return { kind: 'timer' };
       }
       case 'list':
-        return effect.how === 'stream' ? this.#streamingList() : this.#pages();
+        return effect.how === 'stream' ? this.#stream(true) : this.#pages();
       case 'watch':
-        return (effect.probe ? await this.#checkRevision() : undefined) ?? this.#watch();
+        return (effect.probe ? await this.#checkRevision() : undefined) ?? this.#stream(false);
     }
   }
 
@@ -228,18 +238,13 @@ export class Reflector {
     }
   }
 
-  #streamingList(): Promise<Input> {
-    return this.#stream(streamingListPath(this.#resource, this.#watchSeconds()), true);
-  }
-
-  #watch(): Promise<Input> {
-    const { frontier } = this.#writer;
-    return this.#stream(watchPath(this.#resource, frontier, this.#watchSeconds()), false);
-  }
-
   /** Opens a watch and follows it to its end; with `list`, its first part is a load. */
-  async #stream(path: string, list: boolean): Promise<Input> {
+  async #stream(list: boolean): Promise<Input> {
     const { counters } = this;
+    const seconds = this.#watchSeconds();
+    const path = list
+      ? streamingListPath(this.#resource, seconds)
+      : watchPath(this.#resource, this.#writer.frontier, seconds);
     const clock = this.#clock;
     const bounds = this.#bounds();
     let response;
@@ -275,6 +280,10 @@ export class Reflector {
       counters.disconnects++;
       if (end.kind === 'silent') counters.stalls++;
       const lastedMs = clock.now() - openedAtMs;
+      const early = end.kind === 'clean' && lastedMs < seconds * 1000 - EARLY_MS;
+      if (early && !follow.loading && this.#doubt()) {
+        return { kind: 'relist', reason: 'upstream ended the watch, perhaps of an old definition' };
+      }
       return { kind: 'ended', end, lastedMs, revision: this.#writer.frontier };
     } finally {
       counters.connectedAtMs = -1;

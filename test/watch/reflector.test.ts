@@ -18,13 +18,14 @@ const benches: Bench[] = [];
 async function bench(
   prepare: (upstream: ScriptedUpstream) => void = () => {},
   limits: Partial<ReflectorLimits> = {},
+  doubt?: () => boolean,
 ): Promise<Bench> {
   const upstream = await ScriptedUpstream.listen();
   prepare(upstream);
   const lane = new NaiveLane();
   const clock = new FakeClock();
   const { reader } = upstream;
-  const reflector = new Reflector({ resource: PODS, writer: lane, reader, clock, limits });
+  const reflector = new Reflector({ resource: PODS, writer: lane, reader, clock, limits, doubt });
   const settled = async (): Promise<void> => {
     await until(
       () =>
@@ -245,6 +246,29 @@ describe('after the watch ends', () => {
     made.upstream.put('web-1');
     await made.settled();
     expect(made.lane.eventRevisions()).toEqual([103, 104]);
+  });
+
+  test('before its time, it lists anew while the definition may have changed', async () => {
+    let doubted = true;
+    const made = await bench(
+      (up) => fill(up, 2),
+      {},
+      () => doubted,
+    );
+    await made.settled();
+    await made.clock.advance(80_000);
+    made.upstream.put('web-0');
+    await made.settled();
+    made.upstream.end('watch-list');
+    await until(() => made.upstream.count('watch-list') === 2, 'the next list');
+    await made.settled();
+    doubted = false;
+    await made.clock.advance(80_000);
+    made.upstream.put('web-0');
+    await made.settled();
+    made.upstream.end('watch-list');
+    await until(() => made.upstream.open('watch') === 1, 'the next watch');
+    expect(made.upstream.count('watch-list')).toBe(2);
   });
 
   test('by a cut, it resumes after a wait, and nothing is lost or repeated', async () => {
