@@ -1,9 +1,9 @@
 /** The outgoing half: everything between a client's exchange and the lanes, built once and handed to the server. */
 import { Authorizer } from './auth/authorize.ts';
 import { WatchRechecks } from './auth/recheck.ts';
-import type { Lanes } from './cache/lanes.ts';
 import type { Config } from './config/config.ts';
 import { resourceId } from './k8s/resource.ts';
+import type { MetadataLanes } from './main-metadata.ts';
 import type { Subjects } from './main-subjects.ts';
 import type { Logger } from './observe/log.ts';
 import { requestLog } from './observe/log.ts';
@@ -32,7 +32,7 @@ const FLUSH_SHARE = 0.7;
 
 export interface ServingSources {
   readonly upstream: Upstream;
-  readonly lanes: Lanes;
+  readonly lanes: MetadataLanes;
   readonly subjects: Subjects;
 }
 

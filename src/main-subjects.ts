@@ -7,6 +7,7 @@ import type { Config } from './config/config.ts';
 import { jsonEncoding } from './k8s/encoding-json.ts';
 import { protobufEncoding } from './k8s/encoding-protobuf.ts';
 import type { Representation } from './k8s/media-type.ts';
+import { hasSameMetadata } from './k8s/partial-metadata.ts';
 import type { CollectionTarget, ObjectTarget } from './k8s/request-target.ts';
 import type { Resource } from './k8s/resource.ts';
 import { resourceId } from './k8s/resource.ts';
@@ -19,10 +20,13 @@ export class Subjects {
   readonly #discovery: Discovery;
   readonly #allow: ReadonlySet<string>;
   readonly #deny: ReadonlySet<string>;
+  readonly #cutMetadata: boolean;
   readonly #known = new WeakMap<DiscoveredResource, Subject>();
 
-  constructor(discovery: Discovery, resources: Config['resources']) {
+  /** @param cutMetadata metadata may be shown out of lanes of whole objects. */
+  constructor(discovery: Discovery, resources: Config['resources'], cutMetadata: boolean) {
     this.#discovery = discovery;
+    this.#cutMetadata = cutMetadata;
     this.#allow = new Set(resources.allow);
     this.#deny = new Set(resources.deny);
   }
@@ -32,7 +36,7 @@ export class Subjects {
     if (found === undefined || !found.cacheable || !this.#permits(found)) return undefined;
     let subject = this.#known.get(found);
     if (subject === undefined) {
-      subject = new Subject(found);
+      subject = new Subject(found, this.#cutMetadata);
       this.#known.set(found, subject);
     }
     return subject;
@@ -63,13 +67,16 @@ export class Subject {
   /** What selectors may name, beside name and namespace. */
   readonly fields: readonly SelectableField[];
   readonly #listKind: string;
+  readonly #cutMetadata: boolean;
   readonly #lanes = new Map<string, LaneSubject | undefined>();
 
-  constructor({ resource, custom, listKind, selectableFields: jsonPaths }: DiscoveredResource) {
+  constructor(found: DiscoveredResource, cutMetadata: boolean) {
+    const { resource, custom, listKind, selectableFields: jsonPaths } = found;
     this.resource = resource;
     this.custom = custom;
     this.fields = selectableFields(resource, custom ? jsonPaths : undefined);
     this.#listKind = listKind;
+    this.#cutMetadata = cutMetadata && hasSameMetadata(resource, custom);
   }
 
   /** The lane for a form; undefined when the resource has no such form. */
@@ -81,7 +88,7 @@ export class Subject {
 
   #make({ encoding, metadata }: Representation, name: string): LaneSubject | undefined {
     const { resource, custom } = this;
-    // Upstream's own PartialObjectMetadata is followed: cut-out metadata is not always the same bytes.
+    // Followed as upstream's own PartialObjectMetadata, which has no fields to select by.
     const fields = metadata ? [] : this.fields;
     const codec = ENCODINGS[encoding].codec({
       resource,
@@ -92,7 +99,10 @@ export class Subject {
     });
     if (codec === undefined) return undefined;
     const id = resourceId(resource);
-    return { resource, fields, codec, laneId: name === 'json' ? id : `${id} (${name})` };
+    const laneId = name === 'json' ? id : `${id} (${name})`;
+    const isCut = metadata && this.#cutMetadata;
+    const cutFrom = isCut ? this.lane({ encoding, metadata: false }) : undefined;
+    return { resource, fields, codec, laneId, cutFrom };
   }
 }
 

@@ -10,6 +10,7 @@ import type { Config } from './config/config.ts';
 import { splitHostAndPort } from './config/host-and-port.ts';
 import { programVersion } from './config/version.ts';
 import { Feeds } from './main-feeds.ts';
+import { MetadataLanes } from './main-metadata.ts';
 import { Serving } from './main-serving.ts';
 import { readStatus } from './main-status.ts';
 import { Subjects } from './main-subjects.ts';
@@ -62,10 +63,17 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
   const lanes: Lanes = createLanes(config, (lane) =>
     feeds.start(lane, (reason) => lanes.close(lane.id, reason)),
   );
-  const subjects = new Subjects(discovery, config.resources);
+  const subjects = new Subjects(discovery, config.resources, config.lanes.metadataFromObjects);
   discovery.onChange(({ kind, resource }) => lanes.closeResource(resource, `resource ${kind}`));
 
-  const serving = new Serving(config, logger, { upstream, lanes, subjects });
+  const shown = new MetadataLanes({
+    lanes,
+    reader: upstream,
+    idleMs: config.lanes.idleTimeoutMs,
+    onCompared: (resource, { kind, reason }) =>
+      logger.info({ resource, outcome: kind, reason }, 'Compared metadata with upstream'),
+  });
+  const serving = new Serving(config, logger, { upstream, lanes: shown, subjects });
   lanes.onOpen = (lane): void => serving.flush.attach(lane);
   const certificate = await servingCertificate(config, logger);
   const server = new ProxyServer({

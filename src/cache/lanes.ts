@@ -2,7 +2,7 @@
  * The registry of lanes: opens one on first demand, gives it to all who ask, lets it go when nobody has used it for a
  * while. What fills a lane is handed in as `starter` (main.ts), because the cache does not know where bytes come from.
  */
-import type { Codec } from '../k8s/encoding.ts';
+import type { Codec, ObjectForm } from '../k8s/encoding.ts';
 import type { Resource } from '../k8s/resource.ts';
 import { resourceId } from '../k8s/resource.ts';
 import type { SelectableField } from '../k8s/selectable-fields.ts';
@@ -19,6 +19,8 @@ export interface LaneSubject {
   readonly codec: Codec;
   /** Names the lane: the resource, and how it is encoded where that is not plain JSON. */
   readonly laneId: string;
+  /** The lane of whole objects whose metadata is this one's objects; a view of it may stand in for this lane. */
+  readonly cutFrom?: LaneSubject;
 }
 
 export type ProvenView =
@@ -44,8 +46,11 @@ export interface LaneSource {
   stop(): void;
 }
 
+/** A lane as its readers see it. */
 export interface LaneEntry {
   readonly lane: Lane;
+  /** How its objects are shown. */
+  readonly objects: ObjectForm;
   readonly source: LaneSource;
   /** Open watches; an entry with any is in use. */
   watches: number;
@@ -104,9 +109,19 @@ export class Lanes {
     const entry = this.open(subject);
     if (entry === undefined) return undefined;
     entry.usedAt = performance.now();
-    if (entry.lane.state.kind === 'starting') await this.#started(entry);
+    return (await this.started(entry)) ? entry : undefined;
+  }
+
+  /** The lane if it is open; asking is no use of it. */
+  find(subject: LaneSubject): LaneEntry | undefined {
+    return this.#entries.get(subject.laneId);
+  }
+
+  /** Waits until a lane has data; false when it did not start in time or was closed. */
+  async started(entry: LaneEntry): Promise<boolean> {
+    if (entry.lane.state.kind === 'starting') await this.#wait(entry);
     const { kind } = entry.lane.state;
-    return kind === 'live' || kind === 'disconnected' ? entry : undefined;
+    return kind === 'live' || kind === 'disconnected';
   }
 
   /** Opens a lane without waiting for it. */
@@ -133,6 +148,7 @@ export class Lanes {
     this.onOpen?.(lane);
     const entry = {
       lane,
+      objects: lane.codec.objects,
       source: this.#start(lane),
       watches: 0,
       openedAt: performance.now(),
@@ -190,7 +206,7 @@ export class Lanes {
   }
 
   /** Waits for the first list, but no longer than since the lane was opened: one that never starts delays nobody twice. */
-  #started({ lane, openedAt }: LaneEntry): Promise<void> {
+  #wait({ lane, openedAt }: LaneEntry): Promise<void> {
     const left = openedAt + this.#options.startTimeoutMs - performance.now();
     if (left <= 0) return Promise.resolve();
     return new Promise((resolve) => {

@@ -132,6 +132,10 @@ const lanes = {
     'Longest a request waits for the first listing of its resource before it is passed through.',
     { minimum: 0, maximum: HOUR_MS },
   ),
+  metadataFromObjects: boolean(
+    true,
+    'Whether PartialObjectMetadata is cut out of whole objects where these are followed anyway and a comparison with the apiserver shows the same bytes; false follows it separately.',
+  ),
   bridgeUpstreamExpiry: boolean(
     false,
     'When the apiserver expired our own watch and the resource was listed again: true keeps open watches and sends them the difference, false ends them with 410 so that clients list again.',

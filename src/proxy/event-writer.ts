@@ -1,11 +1,11 @@
 /**
  * Watch events as bytes: constant head + stored object + tail, copied into a reused buffer. Cursors of one group at the
- * same place share one batch, so a broadcast is encoded once however many watchers it has.
+ * same place share one batch per form, so a broadcast is encoded once however many watchers it has.
  */
-import type { FilterGroup } from '../cache/filter-group.ts';
+import type { Cursor, FilterGroup } from '../cache/filter-group.ts';
 import { SEND_LEFT } from '../cache/filter-group.ts';
 import type { Lane } from '../cache/lane.ts';
-import { StoredObject } from '../k8s/encoding.ts';
+import { type ObjectForm, StoredObject } from '../k8s/encoding.ts';
 import { EVENT_DELETED } from '../k8s/scan-json.ts';
 import type { BufferPool } from './buffer-pool.ts';
 
@@ -14,6 +14,7 @@ export class EventBatch {
   readonly #pool: BufferPool;
   readonly #buffer: Buffer;
   readonly group: FilterGroup;
+  readonly objects: ObjectForm;
   /** Queue numbers [from, to) are inside. */
   readonly from: number;
   readonly to: number;
@@ -22,10 +23,11 @@ export class EventBatch {
   readonly revision: number;
   #holders = 1;
 
-  constructor(pool: BufferPool, buffer: Buffer, group: FilterGroup, made: BatchContent) {
+  constructor(pool: BufferPool, buffer: Buffer, source: EventSource, made: BatchContent) {
     this.#pool = pool;
     this.#buffer = buffer;
-    this.group = group;
+    this.group = source.cursor.group;
+    this.objects = source.objects;
     this.from = made.from;
     this.to = made.to;
     this.revision = made.revision;
@@ -42,6 +44,13 @@ export class EventBatch {
   }
 }
 
+/** Whose events, from where, and how they are shown. */
+export interface EventSource {
+  readonly lane: Lane;
+  readonly cursor: Cursor;
+  readonly objects: ObjectForm;
+}
+
 interface BatchContent {
   readonly from: number;
   readonly to: number;
@@ -52,54 +61,62 @@ interface BatchContent {
 export class EventWriter {
   readonly #pool: BufferPool;
   readonly #object = new StoredObject();
+  /** Of whole objects and of their metadata: watchers of both sit in one group, and are flushed in turn. */
   #last: EventBatch | undefined;
+  #lastMetadata: EventBatch | undefined;
 
   constructor(pool: BufferPool) {
     this.#pool = pool;
   }
 
-  /** Events of `group` from queue number `from` on, as many as fit one write (at least one). The caller must hold it. */
-  batch(lane: Lane, group: FilterGroup, from: number): EventBatch {
-    const last = this.#last;
-    if (last !== undefined && last.group === group && last.from === from) {
-      if (last.to === group.next || last.bytes.length * 2 > this.#pool.bufferBytes) return last;
-    }
-    this.forget();
-    this.#last = this.#encode(lane, group, from);
-    return this.#last;
+  /** The cursor's next events, as many as fit one write (at least one). The caller must hold it. */
+  batch(source: EventSource): EventBatch {
+    const isWhole = source.objects === source.lane.codec.objects;
+    const last = isWhole ? this.#last : this.#lastMetadata;
+    if (last !== undefined && this.#isEnough(last, source)) return last;
+    const made = this.#encode(source);
+    last?.release();
+    if (isWhole) this.#last = made;
+    else this.#lastMetadata = made;
+    return made;
   }
 
-  /** Lets the last batch go; call at the end of a flush. */
+  /** Lets the last batches go; call at the end of a flush. */
   forget(): void {
     this.#last?.release();
-    this.#last = undefined;
+    this.#lastMetadata?.release();
+    this.#last = this.#lastMetadata = undefined;
   }
 
-  #encode(lane: Lane, group: FilterGroup, from: number): EventBatch {
-    let bytes = this.#size(lane, group, from);
+  #isEnough(last: EventBatch, { cursor, objects }: EventSource): boolean {
+    if (last.group !== cursor.group || last.objects !== objects) return false;
+    if (last.from !== cursor.next) return false;
+    return last.to === cursor.group.next || last.bytes.length * 2 > this.#pool.bufferBytes;
+  }
+
+  #encode(source: EventSource): EventBatch {
+    const { lane, cursor, objects } = source;
+    const { group, next: from } = cursor;
+    let bytes = this.#size(source, from);
     let to = from + 1;
     for (; to < group.next; to++) {
-      const size = this.#size(lane, group, to);
+      const size = this.#size(source, to);
       if (bytes + size > this.#pool.bufferBytes) break;
       bytes += size;
     }
     const buffer = this.#pool.take(bytes);
     let length = 0;
     for (let number = from; number < to; number++) {
-      length = this.#writeEvent(lane, group, number, buffer, length);
+      const object = this.#describe(lane, group, number);
+      length = objects.writeEvent(eventType(group, number), object, buffer, length);
     }
     const revision = lane.log.revision(group.sequence(to - 1));
-    return new EventBatch(this.#pool, buffer, group, { from, to, length, revision });
+    return new EventBatch(this.#pool, buffer, source, { from, to, length, revision });
   }
 
-  #size(lane: Lane, group: FilterGroup, number: number): number {
-    const { objects } = lane.codec;
+  #size({ lane, cursor, objects }: EventSource, number: number): number {
+    const { group } = cursor;
     return objects.eventBytes(eventType(group, number), this.#describe(lane, group, number));
-  }
-
-  #writeEvent(lane: Lane, group: FilterGroup, number: number, to: Buffer, at: number): number {
-    const object = this.#describe(lane, group, number);
-    return lane.codec.objects.writeEvent(eventType(group, number), object, to, at);
   }
 
   /** An object that left the selector shows its previous content under the revision that made it leave (semantics 4.7). */

@@ -53,7 +53,8 @@ export interface Subjects {
 
 /** What routing asks of the lanes. */
 export interface LaneSource {
-  get(subject: LaneSubject): Promise<LaneEntry | undefined>;
+  /** `mayOpen` false: the subject's own lane could not answer, but the one it is cut from could. */
+  get(subject: LaneSubject, mayOpen: boolean): Promise<LaneEntry | undefined>;
 }
 
 export interface Judge {
@@ -143,18 +144,26 @@ export class Route {
     const form = formOf(exchange, subject, eligible.verb);
     const lane = form === undefined ? undefined : subject.lane(form);
     if (lane === undefined) return notServed('media type');
-    if (!selectable(eligible, subject, lane)) return notServed('field selector');
-    return this.#authorized(exchange, lane, eligible);
+    const selects = selectable(eligible, subject, lane);
+    if (!selects && !(lane.cutFrom && selectable(eligible, subject, lane.cutFrom))) {
+      return notServed('field selector');
+    }
+    return this.#authorized(exchange, eligible, lane, selects);
   }
 
-  async #authorized(exchange: Exchange, subject: LaneSubject, eligible: Eligible): Promise<Served> {
+  async #authorized(
+    exchange: Exchange,
+    eligible: Eligible,
+    subject: LaneSubject,
+    mayOpen: boolean,
+  ): Promise<Served> {
     const credential = credentialOf(exchange.rawHeaders);
     if (credential.kind !== 'bearer') return notServed('no bearer token');
     const attributes = attributesOf(eligible.verb, eligible.target, eligible.options);
     const decision = await this.#parts.judge.authorize(credential, attributes);
     if (decision.kind !== 'allow') return notServed(`permission ${decision.kind}`);
-    const entry = await this.#parts.lanes.get(subject);
-    if (entry === undefined) return notServed('lane not ready');
+    const entry = await this.#parts.lanes.get(subject, mayOpen);
+    if (entry === undefined) return notServed(mayOpen ? 'lane not ready' : 'field selector');
     if (exchange.aborted) return notServed('client gone');
     return this.#fromLane(exchange, entry, eligible, decision.authorized, credential);
   }

@@ -44,7 +44,8 @@ export async function serveGet(request: GetRequest, _authorized: Authorized): Pr
     exchange.respondBytes(status.code, encoding.contentType, encoding.statusBody(status));
     return { kind: 'served', value: undefined };
   }
-  const { objects, encoding } = lane.codec;
+  const { encoding } = lane.codec;
+  const { objects } = entry;
   const object = lane.describe(place, new StoredObject());
   const body = Buffer.allocUnsafe(objects.objectBytes(object));
   objects.writeObject(object, body, 0);

@@ -61,6 +61,7 @@ export async function serveList(
   if (page === undefined || !readable(lane, view)) return notServed('view left the window');
   const plan: ListPlan = {
     lane,
+    objects: entry.objects,
     filter,
     view,
     from,

@@ -42,7 +42,7 @@ export async function serveWatch(
   _authorized: Authorized,
 ): Promise<Served<WatchStream | undefined>> {
   const { exchange, entry, options } = request;
-  const { lane } = entry;
+  const { lane, objects } = entry;
   const start = await startOf(request);
   if (start.kind === 'not-served') return start;
   if (lane.state.kind === 'closed' || exchange.aborted) return notServed('lane closed');
@@ -55,13 +55,14 @@ export async function serveWatch(
     return { kind: 'served', value: undefined };
   }
   const initialEventsEnd = begin.initialEvents && options.allowWatchBookmarks;
-  if (initialEventsEnd && lane.bookmarks.in(lane.codec.objects) === undefined)
+  if (initialEventsEnd && lane.bookmarks.in(objects) === undefined)
     return notServed('no bookmark seen yet');
   const filter = compileFilter(lane, request.namespace, options.labels, options.fields);
   const cursor = lane.groups.join(filter, begin.view.position);
   if (cursor === undefined) return notServed('too many filter groups');
   const plan = {
     lane,
+    objects,
     filter,
     cursor,
     view: begin.view,

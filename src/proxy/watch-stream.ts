@@ -12,7 +12,7 @@ import type { Cursor, CursorReader, EndReason } from '../cache/filter-group.ts';
 import type { Filter } from '../cache/filter.ts';
 import type { Lane } from '../cache/lane.ts';
 import type { ObjectWalk, View } from '../cache/snapshot.ts';
-import { StoredObject } from '../k8s/encoding.ts';
+import { type ObjectForm, StoredObject } from '../k8s/encoding.ts';
 import { EVENT_ADDED } from '../k8s/scan-json.ts';
 import { expiredWatch } from '../k8s/status.ts';
 import type { BufferPool } from './buffer-pool.ts';
@@ -49,6 +49,8 @@ export type WatchEnd = keyof WatchCounters['ended'];
 
 export interface WatchPlan {
   readonly lane: Lane;
+  /** How its objects are shown. */
+  readonly objects: ObjectForm;
   readonly filter: Filter;
   readonly cursor: Cursor;
   /** Where the cursor starts, and what the snapshot is called. */
@@ -136,7 +138,7 @@ export class WatchStream implements CursorReader, ClockedWatch {
     }
     this.#skipKnown();
     if (!cursor.pending || !this.ready) return;
-    const batch = this.#services.writer.batch(lane, cursor.group, cursor.next);
+    const batch = this.#services.writer.batch(this.#plan);
     const { counters } = lane;
     counters.eventsSent += batch.to - cursor.next;
     counters.watchBytesSent += batch.bytes.length;
@@ -219,9 +221,8 @@ export class WatchStream implements CursorReader, ClockedWatch {
 
   #sendInitial(): void {
     if (this.#phase.kind !== 'initial' || !this.#sink.ready) return;
-    const { lane, filter } = this.#plan;
+    const { lane, filter, objects } = this.#plan;
     const { walk } = this.#phase;
-    const { objects } = lane.codec;
     if (lane.state.kind === 'closed') return;
     if (walk.expired) {
       this.expire('expired');
@@ -270,18 +271,18 @@ export class WatchStream implements CursorReader, ClockedWatch {
   }
 
   #endMarker(): Buffer | undefined {
-    const { lane, view, initialEventsEnd } = this.#plan;
+    const { lane, objects, view, initialEventsEnd } = this.#plan;
     if (!initialEventsEnd) return undefined;
     this.#sentRevision = Math.max(this.#sentRevision, view.revision);
     lane.counters.bookmarksSent++;
-    return lane.bookmarks.in(lane.codec.objects)?.initialEventsEnd(view.revision);
+    return lane.bookmarks.in(objects)?.initialEventsEnd(view.revision);
   }
 
   /** Everything up to the frontier was sent, if nothing is pending: says so. */
   #sendBookmark(): void {
-    const { lane, cursor, bookmarks } = this.#plan;
+    const { lane, objects, cursor, bookmarks } = this.#plan;
     if (!bookmarks || !this.ready || cursor.pending || lane.frontier <= this.#sentRevision) return;
-    const line = lane.bookmarks.in(lane.codec.objects)?.plain(lane.frontier);
+    const line = lane.bookmarks.in(objects)?.plain(lane.frontier);
     if (line === undefined) return;
     this.#sentRevision = lane.frontier;
     lane.counters.bookmarksSent++;

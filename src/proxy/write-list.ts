@@ -7,7 +7,7 @@
 import type { Filter } from '../cache/filter.ts';
 import type { Lane } from '../cache/lane.ts';
 import type { ObjectWalk, View } from '../cache/snapshot.ts';
-import { StoredObject } from '../k8s/encoding.ts';
+import { type ObjectForm, StoredObject } from '../k8s/encoding.ts';
 import { breathe } from './breathe.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { Exchange } from './exchange.ts';
@@ -22,6 +22,8 @@ export interface ListServices {
 
 export interface ListPlan {
   readonly lane: Lane;
+  /** How its objects are shown. */
+  readonly objects: ObjectForm;
   readonly filter: Filter;
   readonly view: View;
   readonly from: Buffer;
@@ -60,8 +62,7 @@ export class ListWriter {
 
   /** Resolves when the body is handed over, or the client is gone; false when the view was lost before anything was sent. */
   async run(): Promise<boolean> {
-    const { lane, continueToken, remaining } = this.#plan;
-    const { objects } = lane.codec;
+    const { lane, objects, continueToken, remaining } = this.#plan;
     const meta = { revision: this.#plan.view.revision, continueToken, remaining };
     lane.counters.lists++;
     try {
@@ -164,8 +165,7 @@ export class ListWriter {
 
   /** One item. False when it does not fit what is left of the buffer. */
   #copyItem(place: number): boolean {
-    const { lane } = this.#plan;
-    const { objects } = lane.codec;
+    const { lane, objects } = this.#plan;
     const object = lane.describe(place, this.#object);
     const needed = objects.itemBytes(object, this.#items);
     if (this.#length + needed > this.#buffer.length) {
@@ -181,8 +181,7 @@ export class ListWriter {
 
   /** Bytes of all items, for an encoding whose head says so; undefined when the view was lost meanwhile. */
   async #measure(): Promise<number | undefined> {
-    const { lane, filter, view, from } = this.#plan;
-    const { objects } = lane.codec;
+    const { lane, objects, filter, view, from } = this.#plan;
     const walk = lane.candidates(filter, view.position, from);
     let bytes = 0;
     let items = 0;
