@@ -1,5 +1,6 @@
 // What "the same answer" means: status, headers, how the body ends, and every byte of it.
 
+import { gunzipSync } from 'node:zlib';
 import type { RecordedResponse } from '../../support/recorded-response.ts';
 import type { Protocol } from './stack.ts';
 
@@ -36,9 +37,7 @@ export function differences(
     found.push(`ended ${JSON.stringify(proxied.end)}, upstream ${JSON.stringify(direct.end)}`);
   }
   found.push(...headerDifferences(direct, proxied, exchanged), ...missingHeaders(proxied));
-  // Latin-1 keeps every byte apart, whatever it encodes.
-  const [expected, actual] = [direct, proxied].map(({ body: bytes }) => bytes.toString('latin1'));
-  const body = bodyDifference(collapsed(expected), collapsed(actual));
+  const body = bodyDifference(comparableBody(direct), comparableBody(proxied));
   if (body !== undefined) found.push(body);
   return found;
 }
@@ -81,13 +80,40 @@ function comparable(
   return headers;
 }
 
-/** Upstream may say the same bookmark twice on an idle JSON watch, as its clock falls (semantics 4.5). */
-function collapsed(body: string): string {
-  if (!body.includes('{"type":"BOOKMARK"')) return body;
-  return body
-    .split('\n')
-    .filter((line, i, lines) => !line.startsWith('{"type":"BOOKMARK"') || line !== lines[i - 1])
-    .join('\n');
+/** Every byte as one character, whatever it encodes; a compressed body as what was compressed. */
+function comparableBody(response: RecordedResponse): string {
+  const { body } = response;
+  const isCompressed = response.header('content-encoding') === 'gzip' && body.length > 0;
+  const text = (isCompressed ? gunzipSync(body) : body).toString('latin1');
+  if (!text.includes('BOOKMARK')) return text;
+  const frames = response.header('content-type')?.includes('protobuf')
+    ? protobufFrames(text)
+    : text.split(/(?<=\n)/);
+  return collapsed(frames).join('');
+}
+
+/** Upstream may say the same bookmark twice on an idle watch, as its clock falls (semantics 4.5). */
+function collapsed(frames: readonly string[]): string[] {
+  return frames.filter((frame, i) => frame !== frames[i - 1] || !isBookmark(frame));
+}
+
+function isBookmark(frame: string): boolean {
+  // In protobuf: four bytes of length, then field 1 with a text of eight.
+  return frame.startsWith('{"type":"BOOKMARK"') || frame.startsWith('\n\bBOOKMARK', 4);
+}
+
+/** Frames of a protobuf watch, each with the four bytes of its length; what is left over comes last. */
+function protobufFrames(body: string): string[] {
+  const frames: string[] = [];
+  const bytes = Buffer.from(body, 'latin1');
+  let at = 0;
+  while (at + 4 <= bytes.length) {
+    const next = at + 4 + bytes.readUInt32BE(at);
+    frames.push(body.slice(at, next));
+    at = next;
+  }
+  frames.push(body.slice(at));
+  return frames;
 }
 
 function bodyDifference(expected: string, actual: string): string | undefined {

@@ -84,7 +84,7 @@ class Author {
 
 /** Opens every lane of the proxy, writes the past, and settles. */
 export async function writeHistory(stack: Stack): Promise<History> {
-  for (const name of resourceNames) await stack.proxied({ path: collection(name) });
+  await Promise.all(resourceNames.map((name) => stack.proxied({ path: collection(name) })));
   const start = await settle(stack);
   const author = new Author(stack.controlPlane);
   await writePods(author);
@@ -100,13 +100,16 @@ export async function writeHistory(stack: Stack): Promise<History> {
 /** Both servers at the store's revision, for every resource; returns that revision. */
 export async function settle(stack: Stack): Promise<number> {
   const revision = await storeRevision(stack);
-  for (const name of resourceNames) {
-    // A consistent read moves the apiserver's cache, "not older than" the proxy's.
-    await stack.direct({ path: collection(name) });
-    const path = collection(name) + query({ resourceVersion: revision });
-    const { status } = await stack.proxied({ path });
-    if (status !== 200) throw new Error(`${path} through the proxy: ${status}`);
-  }
+  // All at once: on a quiet resource each of them waits for a bookmark.
+  await Promise.all(
+    resourceNames.map(async (name) => {
+      // A consistent read moves the apiserver's cache, "not older than" the proxy's.
+      await stack.direct({ path: collection(name) });
+      const path = collection(name) + query({ resourceVersion: revision });
+      const { status } = await stack.proxied({ path });
+      if (status !== 200) throw new Error(`${path} through the proxy: ${status}`);
+    }),
+  );
   if ((await storeRevision(stack)) !== revision) throw new Error('the cluster is not quiet');
   return revision;
 }

@@ -1,0 +1,74 @@
+// A differential run: generated requests to both servers, many at a time, each answer compared. The
+// command (run.ts) and the test with a fixed seed (fixed-seed.test.ts) share it.
+
+import { differences } from '../support/compare.ts';
+import { BothServers } from './ask-both.ts';
+import type { Answers } from './ask-both.ts';
+import { Counts } from './report.ts';
+import type { Verdict } from './report.ts';
+import { explanations } from './explained.ts';
+import { Grammar } from './grammar.ts';
+import type { Generated } from './grammar.ts';
+import type { PastStack } from './past.ts';
+
+export interface DifferentialOptions {
+  readonly seed: number;
+  readonly requests: number;
+  /** Called after each comparison. */
+  readonly onVerdict?: (verdict: Verdict, done: number) => void;
+  /** Asks only this one, by its number; for a replay. */
+  readonly only?: number;
+}
+
+/** Most requests wait for the end of a watch, so that more at a time is faster, up to here. */
+const atOnce = 48;
+/** Answers that hold an age are equal when both fall into one second. */
+const attempts = 5;
+
+export async function compareGenerated(
+  { stack, past }: PastStack,
+  options: DifferentialOptions,
+): Promise<Counts> {
+  const grammar = new Grammar(options.seed, past);
+  const servers = new BothServers(stack);
+  const counts = new Counts();
+  let made = 0;
+  const work = async (): Promise<void> => {
+    while (made < options.requests) {
+      const number = made++;
+      const asked = grammar.next();
+      if (options.only !== undefined && options.only !== number) continue;
+      const verdict = await judged(servers, asked, number);
+      counts.add(verdict);
+      options.onVerdict?.(verdict, counts.verdicts.length);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  await servers.close();
+  return counts;
+}
+
+async function judged(servers: BothServers, asked: Generated, number: number): Promise<Verdict> {
+  for (let attempt = 1; ; attempt++) {
+    const answers = await servers.ask(asked.request);
+    const verdict = verdictOf(asked, answers, number);
+    const ages = asked.form === 'table' || asked.form === 'two Accepts';
+    if (verdict.unexplained.length === 0 || !ages || attempt === attempts) return verdict;
+  }
+}
+
+function verdictOf(asked: Generated, answers: Answers, number: number): Verdict {
+  const { direct, proxied, logged } = answers;
+  const found = differences(direct, proxied, {
+    protocol: asked.request.protocol ?? 'http/1.1',
+    from: logged.source === 'cache' ? 'cache' : 'passthrough',
+  });
+  const explained: string[] = [];
+  const unexplained: string[] = [];
+  for (const sentence of found) {
+    const entry = explanations.find(({ covers }) => covers(sentence, asked, answers));
+    if (entry === undefined) unexplained.push(sentence);
+    else explained.push(entry.name);
+  }
+  return { asked, number, logged, status: direct.status, unexplained, explained };
+}
