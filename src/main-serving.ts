@@ -14,6 +14,7 @@ import { Admission, DEFAULT_ADMISSION_LIMITS } from './proxy/admit.ts';
 import { BufferPool } from './proxy/buffer-pool.ts';
 import { EventWriter } from './proxy/event-writer.ts';
 import { FlushScheduler } from './proxy/flush.ts';
+import { Compressor } from './proxy/gzip.ts';
 import { OpenWatches } from './proxy/open-watches.ts';
 import { PassThrough } from './proxy/pass-through.ts';
 import { Places } from './proxy/places.ts';
@@ -44,6 +45,7 @@ export class Serving {
   readonly upgrades: UpgradeRelay;
   readonly requests = new RequestCounters();
   readonly watchCounters = new WatchCounters();
+  readonly compressor: Compressor;
   readonly #passThrough: PassThrough;
   readonly #authorizer: Authorizer;
   readonly #rechecks: WatchRechecks;
@@ -69,6 +71,7 @@ export class Serving {
       pathPrefix: upstream.basePath,
       connectUpstream: () => upstream.connectRaw(),
     });
+    this.compressor = new Compressor(config.compression);
     const eventPool = new BufferPool(config.flush.maxBytesPerWrite, SPARE_EVENT_BUFFERS);
     const writer = new EventWriter(eventPool);
     this.flush = new FlushScheduler(
@@ -96,6 +99,7 @@ export class Serving {
       listServices: {
         pool: new BufferPool(config.list.chunkBytes, config.list.maxConcurrent),
         places: new Places(config.list.maxConcurrent),
+        gzip: this.compressor,
       },
       log: this.#requestLog(),
       barrierTimeoutMs: config.freshness.barrierTimeoutMs,

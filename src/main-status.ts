@@ -24,6 +24,7 @@ export interface StatusParts {
   readonly upstream: () => UpstreamStatus;
   readonly discoveredResources: () => number;
   readonly authorization: () => ProxyStatus['authorization'];
+  readonly compression: ProxyStatus['compression'];
 }
 
 export function readStatus(parts: StatusParts): ProxyStatus {
@@ -44,6 +45,11 @@ export function readStatus(parts: StatusParts): ProxyStatus {
       refused: server.droppedConnections,
     },
     authorization: parts.authorization(),
+    compression: {
+      bodies: parts.compression.bodies,
+      plainBytes: parts.compression.plainBytes,
+      gzipBytes: parts.compression.gzipBytes,
+    },
     eventLoop: parts.runtime.eventLoop(),
     memory: parts.runtime.memory(),
   };

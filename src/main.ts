@@ -105,6 +105,7 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
       upstream: () => upstreamStatus(upstream, discovery),
       discoveredResources: () => discovery.resources().size,
       authorization: () => serving.authorizationStatus(),
+      compression: serving.compressor,
     });
   const admin = await listenAdmin(config, logger, serving, status);
   await discovery.start();

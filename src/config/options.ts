@@ -208,6 +208,23 @@ const list = {
   }),
 };
 
+const compression = {
+  // kube-apiserver's feature gate APIResponseCompression, on by default there too.
+  gzip: boolean(
+    true,
+    'Whether LISTs and GETs of more than 128 KiB are compressed for clients that accept gzip, as the apiserver does.',
+  ),
+  // libuv has four threads: one stays free for name resolution and files.
+  maxConcurrent: integer(
+    3,
+    'Pieces of answers compressed at the same time; more wait their turn.',
+    {
+      minimum: 1,
+      maximum: 1_024,
+    },
+  ),
+};
+
 const http2 = {
   // kube-apiserver's default is 100; 1000 is what it uses itself behind a multiplexing proxy.
   maxConcurrentStreams: integer(1_000, 'Streams one client connection may have open.', {
@@ -299,6 +316,7 @@ export const options = Object.freeze({
   freshness,
   flush,
   list,
+  compression,
   http2,
   limits,
   auth,
@@ -319,6 +337,7 @@ export const sectionDocs: Readonly<Record<keyof typeof options, string>> = Objec
   freshness: 'How a read without a resourceVersion is proven current.',
   flush: 'How pending events become writes.',
   list: 'How LISTs are written.',
+  compression: 'Which answers are compressed.',
   http2: 'Client connections that speak HTTP/2.',
   limits: 'Bounds on what clients may ask for.',
   auth: 'How long answers of the apiserver about permissions are believed.',

@@ -311,6 +311,30 @@ const upstreamMetrics: readonly MetricDefinition[] = [
   },
 ];
 
+const compressionMetrics: readonly MetricDefinition[] = [
+  {
+    name: 'watershed_gzip_responses_total',
+    type: 'counter',
+    help: 'LISTs and GETs from memory that were sent compressed.',
+    labels: [],
+    read: ({ compression }) => one(compression.bodies),
+  },
+  {
+    name: 'watershed_gzip_plain_bytes_total',
+    type: 'counter',
+    help: 'Bytes of compressed answers before compression.',
+    labels: [],
+    read: ({ compression }) => one(compression.plainBytes),
+  },
+  {
+    name: 'watershed_gzip_bytes_total',
+    type: 'counter',
+    help: 'Bytes of compressed answers as they were sent.',
+    labels: [],
+    read: ({ compression }) => one(compression.gzipBytes),
+  },
+];
+
 const processMetrics: readonly MetricDefinition[] = [
   {
     name: 'watershed_build_info',
@@ -339,6 +363,7 @@ export const metricTable: readonly MetricDefinition[] = Object.freeze([
   ...requestMetrics,
   ...laneMetrics,
   ...upstreamMetrics,
+  ...compressionMetrics,
   ...processMetrics,
 ]);
 

@@ -136,6 +136,13 @@ export interface AuthorizationStatus {
   readonly revoked: number;
 }
 
+/** Answers compressed by the proxy itself. */
+export interface CompressionStatus {
+  readonly bodies: number;
+  readonly plainBytes: number;
+  readonly gzipBytes: number;
+}
+
 export interface EventLoopStatus {
   /** 0..1 since the last reading. */
   readonly utilization: number;
@@ -164,6 +171,7 @@ export interface ProxyStatus {
   readonly watches: WatchStatus;
   readonly connections: ConnectionStatus;
   readonly authorization: AuthorizationStatus;
+  readonly compression: CompressionStatus;
   readonly eventLoop: EventLoopStatus;
   readonly memory: MemoryStatus;
 }

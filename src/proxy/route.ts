@@ -188,7 +188,7 @@ export class Route {
         plainErrors: hasPlainErrors(exchange, entry),
         barrierTimeoutMs,
       };
-      return serveGet(request, authorized);
+      return serveGet(listServices.gzip, request, authorized);
     }
     const request = { exchange, entry, namespace, options: eligible.options, barrierTimeoutMs };
     if (eligible.verb === 'list') return serveList(listServices, request, authorized);

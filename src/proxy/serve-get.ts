@@ -10,6 +10,8 @@ import { StoredObject } from '../k8s/encoding.ts';
 import type { GetOptions } from '../k8s/list-options.ts';
 import { notFound } from '../k8s/status.ts';
 import type { Exchange } from './exchange.ts';
+import type { Compressor } from './gzip.ts';
+import { respondWhole } from './gzip.ts';
 import type { Served } from './served.ts';
 import { notServed } from './served.ts';
 
@@ -27,7 +29,11 @@ export interface GetRequest {
 /** A single read upstream takes a few milliseconds: proving for longer is not worth it. */
 const MAX_PROOF_MS = 25;
 
-export async function serveGet(request: GetRequest, _authorized: Authorized): Promise<Served> {
+export async function serveGet(
+  gzip: Compressor,
+  request: GetRequest,
+  _authorized: Authorized,
+): Promise<Served> {
   const { exchange, entry } = request;
   const { lane } = entry;
   const found = await viewOf(request);
@@ -47,9 +53,10 @@ export async function serveGet(request: GetRequest, _authorized: Authorized): Pr
   const { encoding } = lane.codec;
   const { objects } = entry;
   const object = lane.describe(place, new StoredObject());
-  const body = Buffer.allocUnsafe(objects.objectBytes(object));
-  objects.writeObject(object, body, 0);
-  exchange.respondBytes(200, encoding.contentType, body, entry.source.warnings);
+  const bytes = Buffer.allocUnsafe(objects.objectBytes(object));
+  objects.writeObject(object, bytes, 0);
+  const { warnings } = entry.source;
+  await respondWhole(exchange, gzip, { contentType: encoding.contentType, bytes, warnings });
   return { kind: 'served', value: undefined };
 }
 

@@ -11,6 +11,8 @@ import { type ObjectForm, StoredObject } from '../k8s/encoding.ts';
 import { breathe } from './breathe.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { Exchange } from './exchange.ts';
+import type { Compressor } from './gzip.ts';
+import { GZIP_HEADERS, GZIP_THRESHOLD_BYTES, respondWhole } from './gzip.ts';
 import type { Places } from './places.ts';
 import type { Sink } from './sink.ts';
 
@@ -18,6 +20,7 @@ export interface ListServices {
   readonly pool: BufferPool;
   /** Places for lists that need more than one buffer. */
   readonly places: Places;
+  readonly gzip: Compressor;
 }
 
 export interface ListPlan {
@@ -39,13 +42,18 @@ const SLICE_MS = 1;
 const SLICE_OBJECTS = 64;
 /** Objects measured before the loop gets a turn: about a millisecond. */
 const MEASURED_OBJECTS = 4000;
+const NO_BUFFER = Buffer.alloc(0);
+
+/** Why filling the buffer stopped: nothing is left, the next item does not fit, or others have their turn. */
+type Filled = 'complete' | 'full' | 'slice';
 
 export class ListWriter {
   readonly #services: ListServices;
   readonly #plan: ListPlan;
   readonly #exchange: Exchange;
   readonly #walk: ObjectWalk;
-  #buffer: Buffer;
+  readonly #gzip: boolean;
+  #buffer: Buffer = NO_BUFFER;
   #length = 0;
   #left: number;
   #items = 0;
@@ -57,68 +65,94 @@ export class ListWriter {
     this.#exchange = exchange;
     this.#walk = plan.lane.candidates(plan.filter, plan.view.position, plan.from);
     this.#left = plan.items;
-    this.#buffer = services.pool.take();
+    this.#gzip = services.gzip.accepts(exchange);
   }
 
   /** Resolves when the body is handed over, or the client is gone; false when the view was lost before anything was sent. */
   async run(): Promise<boolean> {
     const { lane, objects, continueToken, remaining } = this.#plan;
+    const { pool } = this.#services;
     const meta = { revision: this.#plan.view.revision, continueToken, remaining };
     lane.counters.lists++;
+    const itemsBytes = objects.headCountsItems ? await this.#measure() : 0;
+    if (itemsBytes === undefined || this.#walk.expired) return false;
+    const head = objects.listHead(meta, itemsBytes);
+    const tail = objects.listTail(meta, itemsBytes);
+    // What overflows the buffer is then surely long enough for gzip.
+    const least = this.#gzip ? GZIP_THRESHOLD_BYTES : 0;
+    this.#buffer = pool.take(Math.max(pool.bufferBytes, least, head.length, tail.length));
     try {
-      const itemsBytes = objects.headCountsItems ? await this.#measure() : 0;
-      if (itemsBytes === undefined || this.#walk.expired) return false;
-      this.#append(objects.listHead(meta, itemsBytes));
-      const complete = this.#fill();
-      const tail = objects.listTail(meta, itemsBytes);
-      if (complete && this.#length + tail.length <= this.#buffer.length) {
-        this.#append(tail);
-        this.#respondWhole();
-      } else {
-        await this.#stream(complete, tail);
+      this.#append(head);
+      const filled = this.#fill();
+      if (this.#fits(filled, tail)) {
+        await this.#respondWhole(tail);
+        return true;
       }
-      return true;
+      this.#walk.pause();
+      return await this.#inPlace(filled, tail);
     } finally {
-      this.#services.pool.give(this.#buffer);
+      pool.give(this.#buffer);
     }
   }
 
-  /** Fits one buffer: answered like any small body. */
-  #respondWhole(): void {
-    const body = Buffer.from(this.#buffer.subarray(0, this.#length));
-    this.#plan.lane.counters.listBytesSent += body.length;
-    this.#exchange.respondBytes(
-      200,
-      this.#plan.lane.codec.encoding.contentType,
-      body,
-      this.#plan.warnings,
-    );
-  }
-
-  async #stream(filled: boolean, tail: Buffer): Promise<void> {
+  /** What is not written in one slice waits for a place, and is streamed once the buffer is full. */
+  async #inPlace(begun: Filled, tail: Buffer): Promise<boolean> {
     const { places } = this.#services;
-    this.#walk.pause();
     await places.take();
     try {
-      if (this.#exchange.aborted) return;
-      const headers = [
-        'Content-Type',
-        this.#plan.lane.codec.encoding.contentType,
-        ...this.#plan.warnings,
-      ];
-      const sink = this.#exchange.respond(200, headers);
-      let complete = filled;
-      while (!complete) {
-        if (!(await this.#send(sink))) return;
-        complete = this.#fill();
+      let filled = begun;
+      while (filled === 'slice') {
+        await breathe();
+        if (this.#exchange.aborted) return true;
+        if (!this.#viewHolds()) return false;
+        filled = this.#fill();
         this.#walk.pause();
       }
-      if (this.#length + tail.length > this.#buffer.length && !(await this.#send(sink))) return;
-      this.#append(tail);
-      if (await this.#send(sink)) sink.end();
+      if (this.#exchange.aborted) return true;
+      if (filled !== 'complete' && !this.#viewHolds()) return false;
+      if (this.#fits(filled, tail)) await this.#respondWhole(tail);
+      else await this.#stream(filled, tail);
+      return true;
     } finally {
       places.give();
     }
+  }
+
+  #fits(filled: Filled, tail: Buffer): boolean {
+    return filled === 'complete' && this.#length + tail.length <= this.#buffer.length;
+  }
+
+  /** Fits one buffer: answered like any small body. */
+  async #respondWhole(tail: Buffer): Promise<void> {
+    this.#append(tail);
+    const { lane, warnings } = this.#plan;
+    const bytes = Buffer.from(this.#buffer.subarray(0, this.#length));
+    lane.counters.listBytesSent += bytes.length;
+    await respondWhole(this.#exchange, this.#services.gzip, {
+      contentType: lane.codec.encoding.contentType,
+      bytes,
+      warnings,
+    });
+  }
+
+  async #stream(begun: Filled, tail: Buffer): Promise<void> {
+    const sink = this.#respond();
+    let filled = begun;
+    while (filled !== 'complete') {
+      if (!(await this.#send(sink))) return;
+      filled = this.#fill();
+      this.#walk.pause();
+    }
+    if (this.#length + tail.length > this.#buffer.length && !(await this.#send(sink))) return;
+    this.#append(tail);
+    if (await this.#send(sink)) sink.end();
+  }
+
+  #respond(): Sink {
+    const { lane, warnings } = this.#plan;
+    const type = ['Content-Type', lane.codec.encoding.contentType, ...warnings];
+    if (!this.#gzip) return this.#exchange.respond(200, type);
+    return this.#services.gzip.over(this.#exchange.respond(200, [...type, ...GZIP_HEADERS]));
   }
 
   /** Writes the buffer and waits until it may be reused; false when nobody reads any more. */
@@ -126,9 +160,8 @@ export class ListWriter {
     if (this.#length === 0) await breathe();
     else await this.#written(sink);
     if (sink.closed) return false;
-    const { lane } = this.#plan;
-    if (!this.#walk.expired && lane.state.kind !== 'closed') return true;
-    lane.counters.listsExpired++;
+    if (this.#viewHolds()) return true;
+    this.#plan.lane.counters.listsExpired++;
     sink.destroy();
     return false;
   }
@@ -144,8 +177,12 @@ export class ListWriter {
     });
   }
 
-  /** Copies objects until the buffer is full, the slice is over, or the page is complete (true). */
-  #fill(): boolean {
+  #viewHolds(): boolean {
+    return !this.#walk.expired && this.#plan.lane.state.kind !== 'closed';
+  }
+
+  /** Copies objects until the buffer is full, the slice is over, or the page is complete. */
+  #fill(): Filled {
     const { lane, filter } = this.#plan;
     const began = performance.now();
     let looked = 0;
@@ -154,13 +191,13 @@ export class ListWriter {
       if (filter.matches(lane.arena, this.#walk.place)) {
         if (!this.#copyItem(this.#walk.place)) {
           this.#walk.unread();
-          return false;
+          return 'full';
         }
         this.#left--;
       }
-      if (++looked % SLICE_OBJECTS === 0 && performance.now() - began > SLICE_MS) return false;
+      if (++looked % SLICE_OBJECTS === 0 && performance.now() - began > SLICE_MS) return 'slice';
     }
-    return true;
+    return 'complete';
   }
 
   /** One item. False when it does not fit what is left of the buffer. */

@@ -72,6 +72,7 @@ export function proxyStatus(over: Partial<ProxyStatus> = {}): ProxyStatus {
       ended: { timeout: 1, client: 2, slow: 1, expired: 0, drain: 0, upstream: 0, denied: 0 },
     },
     connections: { http1: 1, http2: 2, accepted: 9, refused: 1 },
+    compression: { bodies: 0, plainBytes: 0, gzipBytes: 0 },
     authorization: {
       cached: 5,
       hits: 100,
