@@ -57,13 +57,36 @@ export class FilterGroup {
     return true;
   }
 
-  /** A cursor that will see every match after `position`. The position must be inside the window. */
+  /** A cursor that will see every match after `position`, which the group reaches back to. */
   join(position: number): Cursor {
-    if (position < this.from) this.#backfill(position);
     const cursor = new Cursor(this, this.#numberAfter(position));
     cursor.place = this.cursors.length;
     this.cursors.push(cursor);
     return cursor;
+  }
+
+  /**
+   * Matches the records in (position, from] as well: a reader resumes from before the group existed. `candidates` are
+   * those of them that may concern the group, oldest first; undefined for all.
+   */
+  reachBack(position: number, candidates: readonly number[] | undefined): void {
+    const found: number[] = [];
+    const sends: number[] = [];
+    const count = candidates?.length ?? this.from - position;
+    for (let i = 0; i < count; i++) {
+      const sequence = candidates === undefined ? position + 1 + i : candidates[i];
+      const send = this.#decide(sequence);
+      if (send === 0) continue;
+      found.push(sequence);
+      sends.push(send);
+    }
+    this.#makeRoom(0, found.length);
+    for (let i = 0; i < found.length; i++) {
+      this.#sequences[i] = found[i];
+      this.#sends[i] = sends[i];
+    }
+    this.first -= found.length;
+    this.from = position;
   }
 
   /** Leaving twice is once: a watch may be ended by its client and by the lane in the same turn. */
@@ -137,25 +160,6 @@ export class FilterGroup {
     this.#sequences = sequences;
     this.#sends = sends;
     this.#base = this.first - front;
-  }
-
-  /** Matches the records in (position, from] as well: a reader resumes from before the group existed. */
-  #backfill(position: number): void {
-    const found: number[] = [];
-    const sends: number[] = [];
-    for (let sequence = position + 1; sequence <= this.from; sequence++) {
-      const send = this.#decide(sequence);
-      if (send === 0) continue;
-      found.push(sequence);
-      sends.push(send);
-    }
-    this.#makeRoom(0, found.length);
-    for (let i = 0; i < found.length; i++) {
-      this.#sequences[i] = found[i];
-      this.#sends[i] = sends[i];
-    }
-    this.first -= found.length;
-    this.from = position;
   }
 
   /** Queue number of the first match after a position. */

@@ -9,6 +9,8 @@ import { NO_PLACE } from './arena.ts';
 import { ByteMap } from './byte-map.ts';
 import type { Filter } from './filter.ts';
 import type { FilterGroup } from './filter-group.ts';
+import { NAME_FIELD, NAMESPACE_FIELD } from './filter.ts';
+import { pinOf } from './pin.ts';
 
 type Shelf = ByteMap<FilterGroup[]>;
 
@@ -19,9 +21,11 @@ export class InterestTable {
   /** Per indexed field, by value. */
   readonly #byField: readonly (Shelf | undefined)[];
   readonly #broad: FilterGroup[] = [];
+  readonly #indexedFields: readonly boolean[];
 
   constructor(arena: Arena, indexedFields: readonly boolean[]) {
     this.#arena = arena;
+    this.#indexedFields = indexedFields;
     this.#byField = indexedFields.map((indexed) => (indexed ? new ByteMap() : undefined));
   }
 
@@ -82,15 +86,13 @@ export class InterestTable {
     );
   }
 
-  /** The most selective pin of a filter. */
   #homeOf(filter: Filter): { shelf: Shelf; value: Buffer } | undefined {
-    if (filter.name.length > 0) return { shelf: this.#byName, value: filter.name };
-    for (const term of filter.terms) {
-      const shelf = term.field >= 0 && !term.negated ? this.#byField[term.field] : undefined;
-      if (shelf !== undefined) return { shelf, value: term.value };
-    }
-    if (filter.namespace.length > 0) return { shelf: this.#byNamespace, value: filter.namespace };
-    return undefined;
+    const pin = pinOf(filter, this.#indexedFields);
+    if (pin === undefined) return undefined;
+    const { field, value } = pin;
+    if (field === NAME_FIELD) return { shelf: this.#byName, value };
+    if (field === NAMESPACE_FIELD) return { shelf: this.#byNamespace, value };
+    return { shelf: this.#byField[field]!, value };
   }
 }
 

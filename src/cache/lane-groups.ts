@@ -9,11 +9,16 @@ import type { Cursor, EndReason } from './filter-group.ts';
 import { FilterGroup } from './filter-group.ts';
 import { InterestTable } from './interest-table.ts';
 import type { Log } from './log.ts';
+import { pinOf } from './pin.ts';
+import { WindowIndex } from './window-index.ts';
 
 export class LaneGroups {
   readonly #arena: Arena;
   readonly #log: Log;
   readonly #interest: InterestTable;
+  readonly #indexed: readonly boolean[];
+  /** Finds what a resuming reader has missed. */
+  readonly past: WindowIndex;
   readonly #max: number;
   readonly #groups = new Map<string, FilterGroup>();
   /** Groups with matches that no flush has looked at yet. */
@@ -27,6 +32,8 @@ export class LaneGroups {
     this.#arena = arena;
     this.#log = log;
     this.#interest = new InterestTable(arena, indexed);
+    this.#indexed = indexed;
+    this.past = new WindowIndex(arena, log);
     this.#max = max;
   }
 
@@ -60,6 +67,10 @@ export class LaneGroups {
       this.#interest.add(group);
     }
     group.trim(this.#log.floor);
+    if (position < group.from) {
+      const pin = pinOf(filter, this.#indexed);
+      group.reachBack(position, this.past.find(pin, position, group.from));
+    }
     const cursor = group.join(position);
     if (cursor.pending) this.#markDirty(group);
     return cursor;
@@ -86,6 +97,7 @@ export class LaneGroups {
   /** Forgets empty groups, ends the cursors that left the window. */
   sweep(): void {
     this.trim();
+    this.past.sweep();
     for (const group of this.#groups.values()) {
       if (group.cursors.length === 0) this.#drop(group);
       else endCursors(group, 'expired', true);
