@@ -68,15 +68,17 @@ export interface WatchPlan {
 type Phase =
   | { readonly kind: 'initial'; readonly walk: ObjectWalk }
   | { readonly kind: 'live' }
-  /** Bytes to send before the end, once the write in flight is taken. */
-  | { readonly kind: 'ending'; readonly last: Buffer | undefined }
+  /** Bytes to send before the end, once the write in flight is taken. `held`: it lasted too short a time to end yet. */
+  | { readonly kind: 'ending'; readonly last: Buffer | undefined; readonly held: boolean }
   | { readonly kind: 'ended' };
 
 /** Upstream's period, and how long before the deadline the last one comes (semantics 4.5). */
 const BOOKMARK_PERIOD_MS = 60_000;
 const LAST_BOOKMARK_MS = 2_000;
+/** client-go lists anew after a watch that ended sooner than this without an event (semantics 9.2). */
+const LEAST_LIFE_MS = 1_000;
 /** A client that does not even take its last bytes in this time is let go. */
-const END_GRACE_MS = 5_000;
+const END_GRACE_MS = 60_000;
 /** The walk gives the loop back after this long. */
 const SLICE_MS = 1;
 /** Objects looked at between two looks at the clock. */
@@ -88,11 +90,14 @@ export class WatchStream implements CursorReader, ClockedWatch {
   readonly #sink: Sink;
   readonly #onEnd: () => void;
   readonly #deadline: number;
+  readonly #startedAt: number;
   readonly #object = new StoredObject();
   #phase: Phase = { kind: 'live' };
   #sentRevision: number;
   #nextBookmark: number;
   #clockSlot = 0;
+  /** Something was written: an event or a bookmark. */
+  #told = false;
   /** What the write in flight is read from. */
   #batch: EventBatch | undefined;
   #buffer: Buffer | undefined;
@@ -104,6 +109,7 @@ export class WatchStream implements CursorReader, ClockedWatch {
     this.#onEnd = onEnd;
     this.#sentRevision = plan.startRevision;
     const now = performance.now();
+    this.#startedAt = now;
     this.#deadline = now + plan.lifetimeMs;
     this.#nextBookmark = now + BOOKMARK_PERIOD_MS;
     services.counters.open++;
@@ -146,7 +152,7 @@ export class WatchStream implements CursorReader, ClockedWatch {
     this.#sentRevision = batch.revision;
     batch.hold();
     this.#batch = batch;
-    this.#sink.write(batch.bytes);
+    this.#write(batch.bytes);
   }
 
   /**
@@ -163,7 +169,8 @@ export class WatchStream implements CursorReader, ClockedWatch {
 
   tick(now: number): void {
     if (this.#phase.kind === 'ending') {
-      this.#sink.destroy();
+      if (this.#phase.held) this.#finishOrWait(now, this.#phase.last);
+      else this.#sink.destroy();
       return;
     }
     if (now >= this.#deadline) {
@@ -194,21 +201,38 @@ export class WatchStream implements CursorReader, ClockedWatch {
   end(reason: WatchEnd, last?: Buffer): void {
     if (this.#phase.kind === 'ending' || this.#phase.kind === 'ended') return;
     this.#services.counters.ended[reason]++;
-    this.#phase = { kind: 'ending', last };
     this.#leave();
-    if (this.#sink.ready) this.#finish();
     this.#services.clock.forget(this.#clockSlot, this);
-    this.#clockSlot = this.#services.clock.at(performance.now() + END_GRACE_MS, this);
+    const now = performance.now();
+    const earliest = this.#startedAt + LEAST_LIFE_MS;
+    if (this.#told || last !== undefined || now >= earliest) {
+      this.#finishOrWait(now, last);
+      return;
+    }
+    this.#phase = { kind: 'ending', last, held: true };
+    this.#clockSlot = this.#services.clock.at(earliest, this);
+  }
+
+  /** Ends the body now, or once the write in flight is taken. */
+  #finishOrWait(now: number, last: Buffer | undefined): void {
+    this.#phase = { kind: 'ending', last, held: false };
+    if (this.#sink.ready) this.#finish();
+    this.#clockSlot = this.#services.clock.at(now + END_GRACE_MS, this);
   }
 
   #finish(): void {
-    if (this.#phase.kind !== 'ending') return;
+    if (this.#phase.kind !== 'ending' || this.#phase.held) return;
     const { last } = this.#phase;
     if (last !== undefined) {
-      this.#phase = { kind: 'ending', last: undefined };
-      this.#sink.write(last);
+      this.#phase = { kind: 'ending', last: undefined, held: false };
+      this.#write(last);
     }
     this.#sink.end();
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#told = true;
+    this.#sink.write(bytes);
   }
 
   /** The write in flight was taken. */
@@ -260,14 +284,14 @@ export class WatchStream implements CursorReader, ClockedWatch {
     const marker = done ? this.#endMarker() : undefined;
     if (length === 0) {
       this.#services.pool.give(buffer);
-      if (marker !== undefined) this.#sink.write(marker);
+      if (marker !== undefined) this.#write(marker);
       else if (!done) setImmediate(() => this.#sendInitial());
       else if (this.#plan.cursor.pending) this.#services.flush.wake(this);
       return;
     }
     this.#buffer = buffer;
     this.#plan.lane.counters.watchBytesSent += length;
-    this.#sink.write(marker === undefined ? bytes : Buffer.concat([bytes, marker]));
+    this.#write(marker === undefined ? bytes : Buffer.concat([bytes, marker]));
   }
 
   #endMarker(): Buffer | undefined {
@@ -286,7 +310,7 @@ export class WatchStream implements CursorReader, ClockedWatch {
     if (line === undefined) return;
     this.#sentRevision = lane.frontier;
     lane.counters.bookmarksSent++;
-    this.#sink.write(line);
+    this.#write(line);
   }
 
   #schedule(now: number): void {

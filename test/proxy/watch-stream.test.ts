@@ -1,0 +1,121 @@
+// How a watch ends: client-go lists anew after a watch that ended within a second without an event, so a
+// young watch that was told nothing is held until it is older.
+
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Sink } from '../../src/proxy/sink.ts';
+import { BufferPool } from '../../src/proxy/buffer-pool.ts';
+import { EventWriter } from '../../src/proxy/event-writer.ts';
+import { FlushScheduler } from '../../src/proxy/flush.ts';
+import { WatchClock } from '../../src/proxy/watch-clock.ts';
+import { WatchCounters, WatchStream } from '../../src/proxy/watch-stream.ts';
+import { EVENT_ADDED } from '../../src/k8s/scan-json.ts';
+import { Filter } from '../../src/cache/filter.ts';
+import { until } from '../support/clock.ts';
+import { podOfA, TestLane } from '../cache/support.ts';
+
+/** A client that takes everything at once. */
+class TakingSink implements Sink {
+  ready = true;
+  bytesInFlight = 0;
+  closed = false;
+  onReady: (() => void) | null = null;
+  onClose: (() => void) | null = null;
+  text = '';
+  endedAtMs = 0;
+  broken = false;
+
+  write(chunk: Uint8Array): boolean {
+    if (!this.ready) return false;
+    this.text += Buffer.from(chunk).toString();
+    this.ready = false;
+    setImmediate(() => {
+      this.ready = !this.closed;
+      this.onReady?.();
+    });
+    return true;
+  }
+
+  end(): void {
+    this.closed = true;
+    this.ready = false;
+    this.endedAtMs = performance.now();
+    setImmediate(() => this.onClose?.());
+  }
+
+  destroy(): void {
+    this.broken = true;
+    this.end();
+  }
+}
+
+const all = { namespace: '', name: '', labels: undefined, terms: [], identity: 'all' };
+const clock = new WatchClock();
+
+afterEach(() => clock.stop());
+
+/** A watch at the head of a lane that holds one object. */
+function watch() {
+  const made = new TestLane();
+  made.list(10, [podOfA('one', 5)]);
+  const { lane } = made;
+  const pool = new BufferPool(1 << 16, 4);
+  const limits = { maxIntervalMs: 10, watchersPerTurn: 100, maxShare: 0.7 };
+  const writer = new EventWriter(pool);
+  const flush = new FlushScheduler(limits, () => writer.forget());
+  flush.attach(lane);
+  const services = { writer, flush, clock, pool, counters: new WatchCounters() };
+  const filter = new Filter(all);
+  const sink = new TakingSink();
+  const plan = {
+    lane,
+    objects: lane.codec.objects,
+    filter,
+    cursor: lane.groups.join(filter, lane.head)!,
+    view: lane.newest,
+    initialEvents: false,
+    initialEventsEnd: false,
+    bookmarks: false,
+    startRevision: 10,
+    lifetimeMs: 60_000,
+  };
+  const startedAtMs = performance.now();
+  const stream = new WatchStream(services, plan, sink, () => {});
+  stream.start();
+  return { made, lane, sink, stream, counters: services.counters, startedAtMs };
+}
+
+describe('the end of a watch that was told nothing', () => {
+  test('comes a second after its start at the earliest, cleanly', async () => {
+    const { lane, sink, startedAtMs, counters } = watch();
+    lane.close('its definition changed');
+    await until(() => sink.closed && counters.open === 0, 'the end');
+    expect(sink.endedAtMs - startedAtMs).toBeGreaterThanOrEqual(1_000);
+    expect(sink).toMatchObject({ text: '', broken: false });
+    expect(counters.ended).toMatchObject({ upstream: 1 });
+  });
+
+  test('is not waited for when the client goes first', async () => {
+    const { sink, stream, counters } = watch();
+    stream.end('drain');
+    sink.closed = true;
+    sink.onClose?.();
+    expect(counters.open).toBe(0);
+  });
+});
+
+describe('the end of a watch comes at once', () => {
+  test('when it was told something', async () => {
+    const { made, sink, stream } = watch();
+    made.event(EVENT_ADDED, podOfA('two', 11));
+    await until(() => sink.text.includes('two') && sink.ready, 'the event');
+    stream.end('drain');
+    expect(sink.closed).toBe(true);
+  });
+
+  test('when an error is its last word', async () => {
+    const { lane, sink } = watch();
+    lane.resetWindow(20);
+    await until(() => sink.closed, 'the end');
+    expect(sink.text).toContain('"code":410');
+  });
+});
