@@ -80,7 +80,7 @@ export class LaneLoad {
     // Nothing was missed: watches go on.
     if (lane.loaded && revision === applyAt && vanished.length + this.#changed.length === 0) return;
     const bridge = this.#bridge && lane.loaded && revision > applyAt && !this.#diverged;
-    if (bridge && vanished.length > 0) lane.bridgeFrom(applyAt);
+    if (bridge && vanished.length > 0) lane.bridges.begin(applyAt, lane.log);
     for (const place of vanished) {
       lane.applyEntry(DELETED, bridge ? this.#withRevision(place, applyAt) : place, applyAt);
     }

@@ -13,6 +13,7 @@ import { parseRevisionBytes } from '../k8s/revision.ts';
 import type { SelectableField } from '../k8s/selectable-fields.ts';
 import type { Place } from './arena.ts';
 import { Arena, NO_PLACE } from './arena.ts';
+import { Bridges } from './bridges.ts';
 import { candidatesOf } from './candidates.ts';
 import type { Filter } from './filter.ts';
 import { hashBytes } from './key-table.ts';
@@ -73,11 +74,7 @@ export class Lane {
   #load: LaneLoad | undefined;
   /** A list was taken whole: from then on the window tells everything that happened. */
   loaded = false;
-  /**
-   * Revisions under which a bridge deleted what had vanished, and the position before it did: who resumes from such a
-   * revision has not seen those deletions for certain (semantics 9.5).
-   */
-  readonly #bridges = new Map<number, number>();
+  readonly bridges = new Bridges();
   readonly #record: NewRecord = {
     type: ADDED,
     revision: 0,
@@ -248,7 +245,7 @@ export class Lane {
   /** The state at a revision, or undefined when the window does not reach it. */
   viewAt(revision: number): View | undefined {
     if (revision < this.log.floorRevision || revision > this.log.headRevision) return undefined;
-    const position = this.#bridges.get(revision) ?? this.log.positionOf(revision);
+    const position = this.bridges.positionAt(revision) ?? this.log.positionOf(revision);
     return position < this.log.floor - 1 ? undefined : { position, revision };
   }
 
@@ -315,18 +312,11 @@ export class Lane {
   resetWindow(revision: number): void {
     this.loaded = true;
     this.#loadRevision = revision;
-    this.#bridges.clear();
+    this.bridges.clear();
     this.retention.clear();
     this.log.startWindow(revision);
     this.groups.trim();
     this.groups.end('expired');
-  }
-
-  /** @internal Deletions under a revision that was already sent follow. */
-  bridgeFrom(revision: number): void {
-    for (const old of this.#bridges.keys())
-      if (old < this.log.floorRevision) this.#bridges.delete(old);
-    if (!this.#bridges.has(revision)) this.#bridges.set(revision, this.log.head);
   }
 
   #apply(type: number, bytes: Uint8Array, scan: ScannedEvent, revision: number): void {

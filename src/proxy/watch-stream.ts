@@ -157,12 +157,21 @@ export class WatchStream implements CursorReader, ClockedWatch {
 
   /**
    * Passes over events that are not newer than where the watch starts: a client may start ahead of this lane, and a view
-   * proven by comparison may be called a revision whose last, cancelled changes are still on their way.
+   * proven by comparison may be called a revision whose last, cancelled changes are still on their way. Deletions of a
+   * bridge carry the revision from before them: to a watch that starts at it they are news, and one that started ahead
+   * of it cannot know them from those it has seen.
    */
   #skipKnown(): void {
     const { cursor, lane, startRevision } = this.#plan;
     const { group } = cursor;
-    while (cursor.pending && lane.log.revision(group.sequence(cursor.next)) <= startRevision) {
+    while (cursor.pending) {
+      const sequence = group.sequence(cursor.next);
+      const revision = lane.log.revision(sequence);
+      if (revision > startRevision) return;
+      if (lane.bridges.deleted(sequence, lane.log)) {
+        if (revision < startRevision) this.expire('expired');
+        return;
+      }
       cursor.next++;
     }
   }

@@ -1,0 +1,134 @@
+/**
+ * A bridge tells deletions under the revision that was sent last (semantics 9.5). A watch that starts at just that
+ * revision has not seen them, whether it was opened before the bridge or resumes after it.
+ */
+import { afterEach, describe, expect, test } from 'vitest';
+import { Filter } from '../../src/cache/filter.ts';
+import type { View } from '../../src/cache/snapshot.ts';
+import { BufferPool } from '../../src/proxy/buffer-pool.ts';
+import { EventWriter } from '../../src/proxy/event-writer.ts';
+import { FlushScheduler } from '../../src/proxy/flush.ts';
+import type { Sink } from '../../src/proxy/sink.ts';
+import { WatchClock } from '../../src/proxy/watch-clock.ts';
+import { WatchCounters, WatchStream } from '../../src/proxy/watch-stream.ts';
+import { ADDED } from '../../src/cache/log.ts';
+import { podOfA as pod, TestLane } from '../cache/support.ts';
+
+/** Takes every write at once and keeps it. */
+class KeptSink implements Sink {
+  readonly ready = true;
+  readonly bytesInFlight = 0;
+  closed = false;
+  onReady: (() => void) | null = null;
+  onClose: (() => void) | null = null;
+  text = '';
+
+  write(chunk: Uint8Array): boolean {
+    this.text += Buffer.from(chunk).toString();
+    return true;
+  }
+
+  end(): void {
+    this.destroy();
+  }
+
+  destroy(): void {
+    this.closed = true;
+    this.onClose?.();
+  }
+
+  /** `TYPE name@revision`, or the code of an error. */
+  get events(): string[] {
+    return this.text
+      .trimEnd()
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => {
+        const { type, object } = JSON.parse(line);
+        if (type === 'ERROR') return `ERROR ${object.code}`;
+        return `${type} ${object.metadata.name}@${object.metadata.resourceVersion}`;
+      });
+  }
+}
+
+const open: WatchStream[] = [];
+
+afterEach(() => {
+  for (const stream of open.splice(0)) stream.end('client');
+});
+
+function watch({ lane }: TestLane, view: View): { stream: WatchStream; sink: KeptSink } {
+  const pool = new BufferPool(4096, 4);
+  const services = {
+    writer: new EventWriter(pool),
+    flush: new FlushScheduler({ maxIntervalMs: 1, watchersPerTurn: 10, maxShare: 1 }, () => {}),
+    clock: new WatchClock(),
+    pool,
+    counters: new WatchCounters(),
+  };
+  const all = { namespace: '', name: '', labels: undefined, terms: [], identity: 'all' };
+  const filter = new Filter(all);
+  const plan = {
+    lane,
+    objects: lane.codec.objects,
+    filter,
+    cursor: lane.groups.join(filter, view.position)!,
+    view,
+    initialEvents: false,
+    initialEventsEnd: false,
+    bookmarks: false,
+    startRevision: view.revision,
+    lifetimeMs: 60_000,
+  };
+  const sink = new KeptSink();
+  const stream = new WatchStream(services, plan, sink, () => {});
+  open.push(stream);
+  return { stream, sink };
+}
+
+/** Two pods, the newest of them at 11; the bridge finds `x` gone and `z` made. */
+function bridge(lane: TestLane): void {
+  lane.list(50, [pod('y', 11), pod('z', 40)]);
+}
+
+function laneAt11(): TestLane {
+  const lane = new TestLane({ bridgeExpiry: true });
+  lane.list(10, [pod('x', 5)]);
+  lane.event(ADDED, pod('y', 11));
+  return lane;
+}
+
+describe('a bridge', () => {
+  test('shows its deletions to a watch that was opened at the newest revision', () => {
+    const lane = laneAt11();
+    const { stream, sink } = watch(lane, lane.lane.viewAt(11)!);
+    bridge(lane);
+    stream.flush();
+    expect(sink.events).toEqual(['DELETED x@11', 'ADDED z@40']);
+  });
+
+  test('shows its deletions to a watch that resumes at the revision they carry', () => {
+    const lane = laneAt11();
+    bridge(lane);
+    const { stream, sink } = watch(lane, lane.lane.viewAt(11)!);
+    stream.flush();
+    expect(sink.events).toEqual(['DELETED x@11', 'ADDED z@40']);
+  });
+
+  test('shows nothing twice to a watch that resumes after it', () => {
+    const lane = laneAt11();
+    bridge(lane);
+    const { stream, sink } = watch(lane, lane.lane.viewAt(40)!);
+    stream.flush();
+    expect(sink.events).toEqual([]);
+  });
+
+  test('expires a watch that started ahead of what it deletes: it may or may not have seen that', () => {
+    const lane = laneAt11();
+    const { stream, sink } = watch(lane, { position: lane.lane.log.head, revision: 30 });
+    bridge(lane);
+    stream.flush();
+    expect(sink.events).toEqual(['ERROR 410']);
+    expect(sink.closed).toBe(true);
+  });
+});
