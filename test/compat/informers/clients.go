@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
@@ -13,21 +14,15 @@ import (
 // clients are one informer's (or the writer's) ways to the API. Clients with the same kubeconfig
 // share connections, as they do within a controller.
 type clients struct {
-	typed   kubernetes.Interface
-	dynamic dynamic.Interface
+	typed    kubernetes.Interface
+	dynamic  dynamic.Interface
+	metadata metadata.Interface
 }
 
 func newClients(kubeconfig, encoding string, counts *requestCounts) (*clients, error) {
-	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	config, err := newConfig(kubeconfig, counts)
 	if err != nil {
 		return nil, err
-	}
-	config.QPS = -1
-	config.ContentType = "application/json"
-	if counts != nil {
-		config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-			return &countingTransport{next: next, counts: counts}
-		})
 	}
 	dynamicClient, err := dynamic.NewForConfig(config)
 	if err != nil {
@@ -42,7 +37,27 @@ func newClients(kubeconfig, encoding string, counts *requestCounts) (*clients, e
 	if err != nil {
 		return nil, err
 	}
-	return &clients{typed: typed, dynamic: dynamicClient}, nil
+	// Asks for protobuf and takes JSON, for want of it.
+	metadataClient, err := metadata.NewForConfig(metadata.ConfigFor(config))
+	if err != nil {
+		return nil, err
+	}
+	return &clients{typed: typed, dynamic: dynamicClient, metadata: metadataClient}, nil
+}
+
+func newConfig(kubeconfig string, counts *requestCounts) (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	config.QPS = -1
+	config.ContentType = "application/json"
+	if counts != nil {
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+			return &countingTransport{next: next, counts: counts}
+		})
+	}
+	return config, nil
 }
 
 // requestCounts says what one informer asked for. A list in several pages counts once.

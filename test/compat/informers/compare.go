@@ -40,7 +40,7 @@ func waitForEquality(ctx context.Context, direct *clients, subjects []*subject, 
 func compare(ctx context.Context, direct *clients, s *subject) string {
 	var options metav1.ListOptions
 	s.scope.tweak(s.kind)(&options)
-	list, err := s.kind.list(ctx, direct, s.scope.namespace, options)
+	list, err := s.access.list(ctx, s.kind, direct, s.scope.namespace, options)
 	if err != nil {
 		return err.Error()
 	}
@@ -48,8 +48,12 @@ func compare(ctx context.Context, direct *clients, s *subject) string {
 	if err != nil {
 		return err.Error()
 	}
+	objects, err := s.source.objects(ctx)
+	if err != nil {
+		return err.Error()
+	}
 	store := map[string]any{}
-	for _, object := range s.informer.GetStore().List() {
+	for _, object := range objects {
 		store[keyOf(object)] = object
 	}
 	for _, item := range items {
@@ -62,7 +66,7 @@ func compare(ctx context.Context, direct *clients, s *subject) string {
 		if want.GetUID() != got.GetUID() || want.GetResourceVersion() != got.GetResourceVersion() {
 			return fmt.Sprintf("%s is at %s, should be at %s", keyOf(item), got.GetResourceVersion(), want.GetResourceVersion())
 		}
-		if !equality.Semantic.DeepEqual(item, held) {
+		if !equality.Semantic.DeepEqual(withoutKind(item), withoutKind(held)) {
 			return fmt.Sprintf("%s differs at the same revision %s", keyOf(item), got.GetResourceVersion())
 		}
 	}

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/dynamic/dynamicinformer"
 	coordinationinformers "k8s.io/client-go/informers/coordination/v1"
 	coreinformers "k8s.io/client-go/informers/core/v1"
 	"k8s.io/client-go/tools/cache"
@@ -21,11 +19,10 @@ type kind struct {
 	object     string // the Kind of an object
 	namespaced bool
 	// field is a selectable field all objects have, for the informers that select by field.
-	field    string
+	field string
+	// informer and list are those of the typed client; nil when there is none.
 	informer func(c *clients, namespace string, tweak tweakFunc) cache.SharedIndexInformer
 	list     func(ctx context.Context, c *clients, namespace string, o metav1.ListOptions) (runtime.Object, error)
-	// fieldOf reads that field from an object an informer holds.
-	fieldOf func(object any) string
 	// spec fills what belongs to the kind, in a new object or in one that is being updated.
 	spec func(content map[string]any, color string, step int64)
 }
@@ -44,7 +41,6 @@ var kinds = []*kind{
 		list: func(ctx context.Context, c *clients, namespace string, o metav1.ListOptions) (runtime.Object, error) {
 			return c.typed.CoreV1().Pods(namespace).List(ctx, o)
 		},
-		fieldOf: func(object any) string { return object.(*corev1.Pod).Spec.NodeName },
 		spec: func(content map[string]any, color string, _ int64) {
 			if content["spec"] != nil {
 				return // A pod's node is set once.
@@ -109,19 +105,9 @@ var kinds = []*kind{
 
 var widgetResource = schema.GroupVersionResource{Group: "demo.watershed.dev", Version: "v1", Resource: "widgets"}
 
-// widgets are the custom resource of the control plane's fixtures, followed by the dynamic client.
+// widgets are the custom resource of the control plane's fixtures; no typed client knows them.
 var widgets = &kind{
 	resource: widgetResource, object: "Widget", namespaced: true, field: "spec.color",
-	informer: func(c *clients, namespace string, tweak tweakFunc) cache.SharedIndexInformer {
-		return dynamicinformer.NewFilteredDynamicInformer(c.dynamic, widgetResource, namespace, 0, nil, tweak).Informer()
-	},
-	list: func(ctx context.Context, c *clients, namespace string, o metav1.ListOptions) (runtime.Object, error) {
-		return c.dynamic.Resource(widgetResource).Namespace(namespace).List(ctx, o)
-	},
-	fieldOf: func(object any) string {
-		color, _, _ := unstructured.NestedString(object.(*unstructured.Unstructured).Object, "spec", "color")
-		return color
-	},
 	spec: func(content map[string]any, color string, step int64) {
 		content["spec"] = map[string]any{"color": color, "step": step}
 	},

@@ -27,7 +27,9 @@ type settings struct {
 	writes           int
 	externalWriter   bool
 	watchList        string
+	client           string
 	encoding         string
+	bridged          bool
 	timeout          time.Duration
 	maxErrors        int
 	maxRelists       int
@@ -42,6 +44,8 @@ func parseSettings() settings {
 	flag.IntVar(&s.writes, "writes", 5000, "how many changes to make")
 	flag.BoolVar(&s.externalWriter, "external-writer", false, "somebody else writes; compare after a line CHECK on stdin")
 	flag.StringVar(&s.watchList, "watch-list", "on", "client-go's WatchListClient feature: on or off")
+	flag.StringVar(&s.client, "client", "typed", "typed, dynamic, metadata or controller-runtime")
+	flag.BoolVar(&s.bridged, "bridged", false, "the proxy bridges an expiry upstream: states in between may be left out")
 	flag.StringVar(&s.encoding, "encoding", "json", "what the typed informers ask for: json or protobuf")
 	flag.DurationVar(&s.timeout, "timeout", time.Minute, "how long to wait for sync, and for equality")
 	flag.IntVar(&s.maxErrors, "max-errors", 0, "list/watch errors that are still a success; -1 for any number")
@@ -56,6 +60,8 @@ func (s settings) validate() error {
 		return fmt.Errorf("--kubeconfig and --direct-kubeconfig are needed")
 	case s.watchList != "on" && s.watchList != "off":
 		return fmt.Errorf("--watch-list is on or off, not %q", s.watchList)
+	case accesses[s.client] == nil && s.client != controllerRuntime:
+		return fmt.Errorf("--client is typed, dynamic, metadata or controller-runtime, not %q", s.client)
 	case s.encoding != "json" && s.encoding != "protobuf":
 		return fmt.Errorf("--encoding is json or protobuf, not %q", s.encoding)
 	case s.write && s.externalWriter:

@@ -6,6 +6,7 @@ import "fmt"
 type result struct {
 	OK        bool   `json:"ok"`
 	WatchList string `json:"watchList"`
+	Client    string `json:"client"`
 	Encoding  string `json:"encoding"`
 	Informers int    `json:"informers"`
 	Writes    int    `json:"writes"`
@@ -26,7 +27,8 @@ type result struct {
 	UnknownDeletes int `json:"unknownDeletes"`
 	// Violations are steps back, repeats, and objects outside the selection.
 	Violations int `json:"violations"`
-	// Missed are written states an informer was not shown though it never listed again.
+	// Missed are written states an informer was not shown though it never listed again; not counted
+	// with --bridged.
 	Missed int `json:"missed"`
 	// Foreign are shown states of our objects that were never written.
 	Foreign    int      `json:"foreign"`
@@ -36,7 +38,7 @@ type result struct {
 
 func judge(s settings, subjects []*subject, w *writer, mismatches []string) *result {
 	r := &result{
-		WatchList: s.watchList, Encoding: s.encoding, Informers: len(subjects),
+		WatchList: s.watchList, Client: s.client, Encoding: s.encoding, Informers: len(subjects),
 		Writes: len(w.states) + w.deletes, WriteErrors: w.errors,
 		Equal:      len(mismatches) == 0,
 		Mismatches: append([]string{}, mismatches...), Notes: []string{},
@@ -86,7 +88,7 @@ func (r *result) checkStates(s *subject, w *writer) {
 		steps[[2]string{state.id.uid, state.step}] = true
 		_, seen := s.recorder.seen[state.id]
 		wanted := s.scope.contains(state.namespace, state.label, state.field)
-		if wanted && !seen && s.relists() == 0 {
+		if wanted && !seen && s.relists() == 0 && !s.bridged {
 			r.Missed++
 			r.Notes = append(r.Notes, fmt.Sprintf("%s: not shown: %+v", s.name, state.id))
 		}

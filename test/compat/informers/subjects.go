@@ -20,8 +20,11 @@ type scope struct {
 	selector  string // a field selector that needs no look at the object
 }
 
-func scopeOf(k *kind, variant int) scope {
-	switch variant % 4 {
+// scopes is how many there are of a kind.
+const scopes = 4
+
+func scopeOf(k *kind, variant int, selectsFields bool) scope {
+	switch variant % scopes {
 	case 1:
 		if k.namespaced {
 			return scope{namespace: namespaces[0]}
@@ -29,7 +32,7 @@ func scopeOf(k *kind, variant int) scope {
 	case 2:
 		return scope{label: "red"}
 	case 3:
-		if k.field != "" {
+		if k.field != "" && selectsFields {
 			return scope{field: "red"}
 		}
 		if k.namespaced {
@@ -64,14 +67,38 @@ func (s scope) contains(namespace, label, field string) bool {
 
 // subject is one informer under test with everything known about it.
 type subject struct {
-	name     string
-	kind     *kind
-	scope    scope
-	counts   *requestCounts
+	name   string
+	kind   *kind
+	access *access
+	scope  scope
+	counts *requestCounts
+	// bridged: the proxy shows what it missed as a difference, and leaves out what lay between.
+	bridged  bool
 	errors   atomic.Int64
 	recorder *recorder
-	informer cache.SharedIndexInformer
+	source   source
 }
+
+// source is what holds a subject's objects: an informer of client-go, or a cache around one.
+type source interface {
+	run(ctx context.Context)
+	hasSynced() bool
+	handle(handler cache.ResourceEventHandler) error
+	objects(ctx context.Context) ([]any, error)
+}
+
+type plainInformer struct{ cache.SharedIndexInformer }
+
+func (i plainInformer) run(ctx context.Context) { i.RunWithContext(ctx) }
+
+func (i plainInformer) hasSynced() bool { return i.HasSynced() }
+
+func (i plainInformer) handle(handler cache.ResourceEventHandler) error {
+	_, err := i.AddEventHandler(handler)
+	return err
+}
+
+func (i plainInformer) objects(context.Context) ([]any, error) { return i.GetStore().List(), nil }
 
 // relists is how often the informer had to fetch everything again, the first time left out.
 func (s *subject) relists() int64 {
@@ -79,40 +106,56 @@ func (s *subject) relists() int64 {
 }
 
 func startSubjects(ctx context.Context, s settings) ([]*subject, error) {
+	mapper, err := newMapper(s.kubeconfig)
+	if err != nil {
+		return nil, err
+	}
 	var subjects []*subject
 	for index := range s.informers {
-		kind := kinds[index%len(kinds)]
-		subject, err := newSubject(s, kind, index/len(kinds), index)
+		subject, err := newSubject(ctx, s, index, mapper)
 		if err != nil {
 			return nil, err
 		}
 		subjects = append(subjects, subject)
-		go subject.informer.RunWithContext(ctx)
+		go subject.source.run(ctx)
 	}
 	return subjects, nil
 }
 
-func newSubject(s settings, k *kind, variant, index int) (*subject, error) {
-	subject := &subject{kind: k, scope: scopeOf(k, variant), counts: &requestCounts{}}
-	subject.name = fmt.Sprintf("%s-%d %+v", k.resource.Resource, index, subject.scope)
+func newSubject(ctx context.Context, s settings, index int, mapper meta.RESTMapper) (*subject, error) {
+	k, variant := kinds[index%len(kinds)], index/len(kinds)
+	access := accessOf(s.client, variant)
+	scope := scopeOf(k, variant, access.selectsFields)
+	subject := &subject{kind: k, access: access, scope: scope, counts: &requestCounts{}, bridged: s.bridged}
+	subject.name = fmt.Sprintf("%s-%d %+v", k.resource.Resource, index, scope)
+	subject.recorder = newRecorder(subject)
+	var err error
+	if s.client == controllerRuntime {
+		subject.source, err = newCached(ctx, s, subject, mapper)
+	} else {
+		subject.source, err = newPlain(s, subject)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return subject, subject.source.handle(subject.recorder)
+}
+
+func newPlain(s settings, subject *subject) (source, error) {
 	clients, err := newClients(s.kubeconfig, s.encoding, subject.counts)
 	if err != nil {
 		return nil, err
 	}
-	subject.informer = k.informer(clients, subject.scope.namespace, subject.scope.tweak(k))
-	err = subject.informer.SetWatchErrorHandler(func(*cache.Reflector, error) { subject.errors.Add(1) })
-	if err != nil {
-		return nil, err
-	}
-	subject.recorder = newRecorder(subject)
-	_, err = subject.informer.AddEventHandler(subject.recorder)
-	return subject, err
+	k, scope := subject.kind, subject.scope
+	informer := subject.access.informer(k, clients, scope.namespace, scope.tweak(k))
+	err = informer.SetWatchErrorHandler(func(*cache.Reflector, error) { subject.errors.Add(1) })
+	return plainInformer{informer}, err
 }
 
 func waitForSync(ctx context.Context, subjects []*subject, timeout time.Duration) error {
 	deadline := time.Now().Add(timeout)
 	for _, subject := range subjects {
-		for !subject.informer.HasSynced() {
+		for !subject.source.hasSynced() {
 			if time.Now().After(deadline) {
 				return fmt.Errorf("%s is not synced after %s, %d errors", subject.name, timeout, subject.errors.Load())
 			}

@@ -1,0 +1,5 @@
+package main
+
+import command "watershed.dev/test/kubectl"
+
+func main() { command.Run() }
