@@ -54,6 +54,12 @@ export class Subjects {
     return this.lookup(parts.pop() ?? '', version, plural);
   }
 
+  /** Whether a lane of this subject is of the resource as it is now. */
+  isCurrent(lane: LaneSubject): boolean {
+    const { group, version, plural } = lane.resource;
+    return this.lookup(group, version, plural)?.made(lane) === true;
+  }
+
   #permits(found: DiscoveredResource): boolean {
     const id = resourceId(found.resource);
     return !this.#deny.has(id) && (this.#allow.size === 0 || this.#allow.has(id));
@@ -84,6 +90,11 @@ export class Subject {
     const name = form.metadata ? `${form.encoding} metadata` : form.encoding;
     if (!this.#lanes.has(name)) this.#lanes.set(name, this.#make(form, name));
     return this.#lanes.get(name);
+  }
+
+  /** Whether this is a lane of its own. */
+  made(lane: LaneSubject): boolean {
+    return [...this.#lanes.values()].includes(lane);
   }
 
   #make({ encoding, metadata }: Representation, name: string): LaneSubject | undefined {

@@ -5,7 +5,7 @@
 import { homedir } from 'node:os';
 import type { Lane } from './cache/lane.ts';
 import { Lanes } from './cache/lanes.ts';
-import type { LaneSource } from './cache/lanes.ts';
+import type { LaneSource, LaneSubject } from './cache/lanes.ts';
 import type { Config } from './config/config.ts';
 import { splitHostAndPort } from './config/host-and-port.ts';
 import { programVersion } from './config/version.ts';
@@ -60,8 +60,10 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
     policy: { secrets: config.resources.secrets },
   });
   const feeds = new Feeds(upstream, discovery, config, logger);
-  const lanes: Lanes = createLanes(config, (lane) =>
-    feeds.start(lane, (reason) => lanes.close(lane.id, reason)),
+  const lanes: Lanes = createLanes(
+    config,
+    (subject) => subjects.isCurrent(subject),
+    (lane) => feeds.start(lane, (reason) => lanes.close(lane.id, reason)),
   );
   const subjects = new Subjects(discovery, config.resources, config.lanes.metadataFromObjects);
   discovery.onChange(({ kind, resource }) => lanes.closeResource(resource, `resource ${kind}`));
@@ -109,9 +111,13 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
     });
   const admin = await listenAdmin(config, logger, serving, status);
   await discovery.start();
-  for (const id of config.resources.pinned) pin(id, subjects, lanes, logger);
+  const pins = new Pins(config.resources.pinned, discovery, subjects, lanes);
+  for (const id of pins.open()) logger.warn({ resource: id }, 'Pinned resource is not cached');
   const { port } = await server.listen(config.serving.bindAddress, config.serving.securePort);
-  const sweeper = setInterval(() => lanes.sweep(), SWEEP_MS);
+  const sweeper = setInterval(() => {
+    lanes.sweep();
+    pins.open();
+  }, SWEEP_MS);
   phase = 'serving';
 
   return {
@@ -134,7 +140,11 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
   };
 }
 
-function createLanes(config: Config, start: (lane: Lane) => LaneSource): Lanes {
+function createLanes(
+  config: Config,
+  isCurrent: (subject: LaneSubject) => boolean,
+  start: (lane: Lane) => LaneSource,
+): Lanes {
   const { window, lanes, limits } = config;
   return new Lanes(
     {
@@ -151,6 +161,7 @@ function createLanes(config: Config, start: (lane: Lane) => LaneSource): Lanes {
       startTimeoutMs: lanes.startTimeoutMs,
       idleMs: lanes.idleTimeoutMs,
       bridgeExpiry: lanes.bridgeUpstreamExpiry,
+      isCurrent,
     },
     start,
   );
@@ -184,10 +195,30 @@ function listenAdmin(
   });
 }
 
-function pin(id: string, subjects: Subjects, lanes: Lanes, logger: Logger): void {
-  const subject = subjects.byId(id)?.lane({ encoding: 'json', metadata: false });
-  if (subject === undefined) logger.warn({ resource: id }, 'Pinned resource is not known upstream');
-  else lanes.open(subject, true);
+/** The lanes that are always open: also after their definition changed, and of resources that appear later. */
+class Pins {
+  readonly #ids: readonly string[];
+  readonly #discovery: Discovery;
+  readonly #subjects: Subjects;
+  readonly #lanes: Lanes;
+
+  constructor(ids: readonly string[], discovery: Discovery, subjects: Subjects, lanes: Lanes) {
+    this.#ids = ids;
+    this.#discovery = discovery;
+    this.#subjects = subjects;
+    this.#lanes = lanes;
+  }
+
+  /** Opens what is not open; returns the ids of what cannot be. */
+  open(): readonly string[] {
+    if (this.#ids.length === 0) return [];
+    const known = this.#discovery.resources();
+    return this.#ids.filter((id) => {
+      const subject = known.has(id) ? this.#subjects.byId(id) : undefined;
+      const lane = subject?.lane({ encoding: 'json', metadata: false });
+      return lane === undefined || this.#lanes.open(lane, true) === undefined;
+    });
+  }
 }
 
 function upstreamStatus(upstream: Upstream, discovery: Discovery): UpstreamStatus {

@@ -72,6 +72,8 @@ export interface LanesOptions {
   readonly startTimeoutMs: number;
   readonly idleMs: number;
   readonly bridgeExpiry: boolean;
+  /** False when the resource has changed since the subject was looked up: no lane is opened for it any more. */
+  readonly isCurrent?: (subject: LaneSubject) => boolean;
 }
 
 export class Lanes {
@@ -132,6 +134,7 @@ export class Lanes {
       existing.pinned ||= pinned;
       return existing;
     }
+    if (this.#options.isCurrent?.(subject) === false) return undefined;
     if (this.#entries.size >= this.#options.maxLanes) {
       this.refused++;
       return undefined;
