@@ -47,7 +47,8 @@ export async function serveGet(
     if (!request.plainErrors) return notServed('not found, in a form of its own');
     const { encoding } = lane.codec;
     const status = notFound(lane.resource, request.name);
-    exchange.respondBytes(status.code, encoding.contentType, encoding.statusBody(status));
+    const body = encoding.statusBody(status);
+    exchange.respondBytes(status.code, encoding.contentType, body, entry.source.warnings);
     return { kind: 'served', value: undefined };
   }
   const { encoding } = lane.codec;

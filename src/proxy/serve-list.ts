@@ -1,6 +1,6 @@
 /**
  * Which snapshot answers a LIST (semantics 3.1), and the page of it that was asked for. Every row of that table that the
- * window can answer is answered here; older revisions, and tokens that ask for "latest from here on", go upstream.
+ * window can answer is answered here; older revisions go upstream.
  */
 import type { Authorized } from '../auth/authorize.ts';
 import { prefixOf } from '../cache/candidates.ts';
@@ -35,6 +35,8 @@ interface Page {
 }
 
 const NOTHING = Buffer.alloc(0);
+/** No key is smaller: a walk from here goes through the whole range, without an index. */
+const FIRST_KEY = Buffer.from([0]);
 /** Key of the last item + NUL is the first key of the next page. */
 const NUL = Buffer.from([0]);
 
@@ -53,11 +55,10 @@ export async function serveList(
   // "Any state" ignores the limit and is always whole.
   const whole = options.resourceVersion === 0 && options.continueToken === undefined;
   const limit = whole ? 0 : options.limit;
-  if (limit > 0 && filter.namespace.length > 0 && request.namespace === '') {
-    return notServed('page narrowed by a field selector');
-  }
+  const reason = limit > 0 ? uncertainPage(request, filter) : undefined;
+  if (reason !== undefined) return notServed(reason);
   const from = firstKey(request);
-  const page = limit > 0 ? await measurePage(lane, { filter, view, from, limit }) : COMPLETE;
+  const page = limit > 0 ? await measurePage(request, { filter, view, from, limit }) : COMPLETE;
   if (page === undefined || !readable(lane, view)) return notServed('view left the window');
   const plan: ListPlan = {
     lane,
@@ -66,7 +67,7 @@ export async function serveList(
     view,
     from,
     items: page.items,
-    continueToken: tokenAfter(lane, request, view, page),
+    continueToken: tokenAfter(filter, view, page),
     remaining: page.remaining,
     warnings: entry.source.warnings,
   };
@@ -82,23 +83,23 @@ function readable(lane: Lane, view: View): boolean {
   return lane.state.kind !== 'closed' && view.position >= lane.log.floor - 1;
 }
 
-/** Rows 1-8 of semantics 3.1. */
+/** Rows 1-9 of semantics 3.1. */
 async function viewOf(request: ListRequest): Promise<Served<View>> {
   const { entry, options, barrierTimeoutMs } = request;
   const { lane } = entry;
   const { freshness } = entry.source;
   const revision = options.resourceVersion;
-  if (options.continueToken !== undefined) {
-    if (options.continueToken.revision < 0) return notServed('inconsistent continue');
-    return exactly(lane, options.continueToken.revision);
+  const { continueToken } = options;
+  if (continueToken !== undefined && continueToken.revision > 0) {
+    return exactly(lane, continueToken.revision);
   }
-  if (revision === undefined) {
+  if (revision === undefined || continueToken !== undefined) {
     const proven = await freshness.view(barrierTimeoutMs);
     if (proven.kind === 'unproven') return notServed(proven.reason);
     return { kind: 'served', value: proven.view };
   }
   if (revision === 0) return { kind: 'served', value: lane.newest };
-  if (options.match === 'Exact' || isLegacyExact(request)) return exactly(lane, revision);
+  if (isExact(request)) return exactly(lane, revision);
   if (revision > lane.frontier && !(await freshness.atLeast(revision, barrierTimeoutMs))) {
     return notServed('revision not reached');
   }
@@ -109,11 +110,47 @@ async function viewOf(request: ListRequest): Promise<Served<View>> {
  * A limit without a match rule means exactly that revision (row 4), but only where upstream reads a range. A name in a
  * known scope is one key to it, unless it cannot be part of a path (`NamespaceKeyFunc`, `IsValidPathSegmentName`).
  */
-function isLegacyExact({ options, entry, namespace }: ListRequest): boolean {
-  if (options.match !== '' || options.limit === 0) return false;
-  const name = requiredValue(options.fields, 'metadata.name') ?? '';
-  const isOneKey = name !== '' && (namespace !== '' || !entry.lane.resource.namespaced);
-  return !isOneKey || name === '.' || name === '..' || /[/%]/.test(name);
+function isExact(request: ListRequest): boolean {
+  const { options } = request;
+  if (options.match === 'Exact') return true;
+  if (options.match !== '' || options.limit === 0 || !options.resourceVersion) return false;
+  return !isOneKey(request);
+}
+
+function isOneKey(request: ListRequest): boolean {
+  const name = requiredValue(request.options.fields, 'metadata.name') ?? '';
+  if (name === '' || name === '.' || name === '..' || /[/%]/.test(name)) return false;
+  return !request.entry.lane.resource.namespaced || scopeOf(request) !== '';
+}
+
+/** What a namespace may be called; upstream looks in all of them for any other name. */
+const NAMESPACE_NAME = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** The namespace upstream reads: that of the path, or the one a field selector narrows the first page to. */
+function scopeOf({ options, namespace }: ListRequest): string {
+  if (namespace !== '') return namespace;
+  const wanted = requiredValue(options.fields, 'metadata.namespace') ?? '';
+  return NAMESPACE_NAME.test(wanted) ? wanted : '';
+}
+
+/** Why it is not certain what upstream puts on the page, or says comes after it. */
+function uncertainPage(
+  { options, entry, namespace }: ListRequest,
+  filter: Filter,
+): string | undefined {
+  if (options.continueToken !== undefined) {
+    if (options.resourceVersion === 0) return 'any state, continued';
+    // Upstream reads the key of such a token, relative to the namespace, in all namespaces.
+    const isNarrowed = filter.namespace.length > 0 && namespace === '';
+    return isNarrowed ? 'page narrowed by a field selector' : undefined;
+  }
+  const { fields } = entry.lane;
+  const isNothing = filter.terms.some(
+    ({ field, negated, value, missing }) =>
+      field >= 0 && !negated && fields[field].indexed && value.equals(missing),
+  );
+  // Upstream's index has a row for it, so that it sees what is left; ours has none.
+  return isNothing ? 'page of what has no indexed value' : undefined;
 }
 
 function exactly(lane: Lane, revision: number): Served<View> {
@@ -137,21 +174,27 @@ interface PageQuestion {
 }
 
 /**
- * Looks ahead for the end of the page, since the head of the list says what comes after it. More items means more in the
- * range, matching or not, as the apiserver counts it; how many is only said when no selector hides some (semantics 3.5).
+ * Looks ahead for the end of the page, since the head of the list says what comes after it. More items means more where
+ * the apiserver looks: in the row of an index for the newest state, else in the range, matching or not. How many is only
+ * said when there is no selector (semantics 3.5).
  */
-async function measurePage(lane: Lane, question: PageQuestion): Promise<Page | undefined> {
-  const { filter, view, from, limit } = question;
-  const walk = lane.candidates(filter, view.position, from);
+async function measurePage(
+  request: ListRequest,
+  { filter, view, from, limit }: PageQuestion,
+): Promise<Page | undefined> {
+  const { lane } = request.entry;
+  const inRange = isExact(request) && !isOneKey(request);
+  const walk = lane.candidates(filter, view.position, inRange ? FIRST_KEY : from);
   let items = 0;
   let looked = 0;
   while (walk.next()) {
     if (filter.matches(lane.arena, walk.place) && ++items === limit) {
       const lastKey = keyOf(lane, walk.place);
       if (!walk.next()) return { items, lastKey: undefined, remaining: undefined };
-      const unselective = filter.unselective && filter.name.length === 0;
+      const { labels, fields } = request.options;
+      const isSelective = labels.canonical !== '' || fields.canonical !== '';
       const range = { prefix: prefixOf(filter), from };
-      const remaining = unselective ? lane.count(view.position, range) - limit : undefined;
+      const remaining = isSelective ? undefined : lane.count(view.position, range) - limit;
       return { items, lastKey, remaining };
     }
     if (++looked % LOOK_AHEAD === 0) {
@@ -172,11 +215,10 @@ function keyOf(lane: Lane, place: number): Buffer {
   return Buffer.from(bytes.subarray(start, start + lane.arena.keyLength(place)));
 }
 
-/** As the apiserver's cache writes it: a leading slash, the namespace of the request cut off. */
-function tokenAfter(lane: Lane, request: ListRequest, view: View, page: Page): string {
+/** As the apiserver's cache writes it: a leading slash, the namespace that was read cut off. */
+function tokenAfter(filter: Filter, view: View, page: Page): string {
   if (page.lastKey === undefined) return '';
-  const cut =
-    request.namespace === '' || !lane.resource.namespaced ? 0 : request.namespace.length + 1;
+  const cut = prefixOf(filter).length;
   const start = Buffer.concat([page.lastKey.subarray(cut), NUL]).toString('utf8');
   return encodeContinueToken(view.revision, `/${start}`);
 }

@@ -81,6 +81,17 @@ const fieldSelectors: readonly (readonly [ResourceName, string])[] = [
   ['gadgets', 'metadata.name=n.b'],
 ];
 
+const exactOrNot: readonly Options[] = [
+  {},
+  { resourceVersionMatch: 'Exact' },
+  { resourceVersionMatch: 'NotOlderThan' },
+];
+
+function latestAfter(key: string): string {
+  const token = { v: 'meta.k8s.io/v1', rv: -1, start: `/${key}\0` };
+  return Buffer.from(JSON.stringify(token)).toString('base64url');
+}
+
 const namespaces = ['a', 'a-b', 'ab', 'no-such-namespace'];
 const namespaced: readonly ResourceName[] = ['pods', 'configmaps', 'leases', 'widgets'];
 
@@ -108,7 +119,37 @@ function selectorCases(): readonly Case[] {
     selected('pods', { fieldSelector: 'metadata.name=n', resourceVersion: middle, limit: 2 }),
     selected('nodes', { fieldSelector: 'metadata.name=a/b', resourceVersion: middle, limit: 2 }),
     selected('nodes', { fieldSelector: 'metadata.name=..', resourceVersion: middle, limit: 2 }),
-    passedThrough(selected('pods', { fieldSelector: 'metadata.namespace=a', limit: 2 })),
+    // The first page is narrowed to the namespace: its token says nothing of it.
+    selected('pods', { fieldSelector: 'metadata.namespace=a', limit: 2 }),
+    selected('configmaps', {
+      fieldSelector: 'metadata.namespace=a',
+      limit: 2,
+      resourceVersion: middle,
+    }),
+    selected('configmaps', {
+      fieldSelector: 'metadata.namespace=a,metadata.name=n',
+      limit: 1,
+      resourceVersion: middle,
+    }),
+    // How many are left is not said to anybody who selects, even if it selects all.
+    get(collection('configmaps', 'a-b'), { fieldSelector: 'metadata.namespace=a-b', limit: 2 }),
+    // Of two pods on the node the first page holds both; in a range, others lie behind them.
+    ...exactOrNot.map((rule) =>
+      selected('pods', {
+        fieldSelector: 'spec.nodeName=node-1',
+        limit: 2,
+        resourceVersion: end,
+        ...rule,
+      }),
+    ),
+    passedThrough(get(collection('pods', 'a'), { fieldSelector: 'spec.nodeName=', limit: 1 })),
+    // "From here on, in the newest state": what a client is told to ask for when its token has expired.
+    selected('configmaps', { limit: 2, continue: latestAfter('a/n') }),
+    selected('widgets', { limit: 2, continue: latestAfter('a/n') }),
+    get(collection('configmaps', 'a'), { continue: latestAfter('n') }),
+    passedThrough(
+      selected('configmaps', { limit: 2, continue: latestAfter('a/n'), resourceVersion: 0 }),
+    ),
     passedThrough(selected('pods', { fieldSelector: 'status.podIPs=10.1.1.1' })),
     passedThrough(selected('pods', { fieldSelector: 'status.podIPs=' })),
   ];
@@ -196,6 +237,9 @@ export const listCases: readonly Case[] = [
   ...objectCases(),
   ...formCases(),
   get(collection('pods'), { timeout: '10s' }),
+  // A version that is deprecated says so in every answer, refusals included.
+  get('/api/v1/endpoints'),
+  get('/api/v1/namespaces/a/endpoints/none', { resourceVersion: 0 }),
   raw('/api/v1/pods?', 'cache'),
   raw('/api/v1/pods?labelSelector=color%3Dred', 'cache'),
   raw('/api/v1/pods?labelSelector=color+in+(red)', 'cache'),

@@ -51,8 +51,6 @@ const tokens: readonly string[] = [
   token({ v, rv: 5, start: '' }),
   token({ v: 'v2', rv: 5, start: 'a/n\0' }),
   token({ v, rv: 5, start: '../a\0' }),
-  token({ v, rv: -1, start: 'a/n\0' }),
-  token({ v, rv: -1, start: '~\0' }),
 ];
 
 const optionErrors: readonly Options[] = [
