@@ -149,25 +149,35 @@ class Campaign {
   }
 
   async run(): Promise<Report> {
-    const { durationMs, roundMs, seed } = this.#options;
+    const { durationMs, seed } = this.#options;
     this.#log(`seed ${seed}, details in ${this.#folder}`);
-    await this.#store.catchUp();
     const stop = new AbortController();
-    const readers = [...this.#watchers, ...this.#listers].map((each) => each.run(stop.signal));
-    const judging = this.#judgeNowAndThen(stop.signal);
-    const endMs = this.#beganMs + durationMs;
+    try {
+      await this.#store.catchUp();
+      const readers = [...this.#watchers, ...this.#listers].map((each) => each.run(stop.signal));
+      const background = Promise.all([...readers, this.#judgeNowAndThen(stop.signal)]);
+      await Promise.race([this.#rounds(this.#beganMs + durationMs), background]);
+      stop.abort();
+      await background;
+      await this.#store.catchUp();
+      this.#judging.judge(true);
+      for (const name of this.#truth.unconfirmed()) {
+        this.#judging.found('truth', `${name} was acknowledged, the store has no such revision`);
+      }
+      return this.#report();
+    } finally {
+      stop.abort();
+      this.#store.stop();
+      this.#writers.close();
+      for (const client of this.#clients) client.close();
+    }
+  }
+
+  async #rounds(endMs: number): Promise<void> {
     while (performance.now() < endMs) {
-      await this.#round(Math.min(roundMs, endMs - performance.now()));
+      await this.#round(Math.min(this.#options.roundMs, endMs - performance.now()));
       await this.#rest();
     }
-    stop.abort();
-    await Promise.all([...readers, judging]);
-    await this.#store.catchUp();
-    this.#judging.judge(true);
-    for (const name of this.#truth.unconfirmed()) {
-      this.#judging.found('truth', `${name} was acknowledged, the store has no such revision`);
-    }
-    return this.#report();
   }
 
   /** Load and faults for a while. */
@@ -257,9 +267,6 @@ class Campaign {
 
   #report(): Report {
     const tally = this.#tally;
-    for (const client of this.#clients) client.close();
-    this.#writers.close();
-    this.#store.stop();
     tally.add('revisions', this.#truth.head);
     tally.add('contents compared with the store or an earlier showing', this.#truth.known);
     tally.add('contents shown first by a client', this.#truth.assumed);
