@@ -26,6 +26,7 @@ type settings struct {
 	write            bool
 	writes           int
 	externalWriter   bool
+	hold             bool
 	watchList        string
 	client           string
 	encoding         string
@@ -43,6 +44,7 @@ func parseSettings() settings {
 	flag.BoolVar(&s.write, "write", false, "change objects after a line GO on stdin")
 	flag.IntVar(&s.writes, "writes", 5000, "how many changes to make")
 	flag.BoolVar(&s.externalWriter, "external-writer", false, "somebody else writes; compare after a line CHECK on stdin")
+	flag.BoolVar(&s.hold, "hold", false, "with --write: compare only after a line CHECK on stdin, so that informers run on")
 	flag.StringVar(&s.watchList, "watch-list", "on", "client-go's WatchListClient feature: on or off")
 	flag.StringVar(&s.client, "client", "typed", "typed, dynamic, metadata or controller-runtime")
 	flag.BoolVar(&s.bridged, "bridged", false, "the proxy bridges an expiry upstream: states in between may be left out")
@@ -133,6 +135,9 @@ func change(ctx context.Context, s settings, writer *writer) error {
 			return err
 		}
 		fmt.Println("WRITTEN")
+		if s.hold {
+			return expectLine(lines, "CHECK")
+		}
 	}
 	return nil
 }
