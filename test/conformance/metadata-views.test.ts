@@ -151,7 +151,7 @@ describeWithControlPlane('Metadata out of whole objects', () => {
   }
 
   /** Asks both; from memory unless `either`. */
-  async function compare(path: string, form: Form, either = false): Promise<void> {
+  async function compare(path: string, form: Form, either = false): Promise<string> {
     let found: string[] = [];
     let source = '';
     for (let attempt = 0; attempt < attempts && source !== 'cache'; attempt++) {
@@ -167,9 +167,32 @@ describeWithControlPlane('Metadata out of whole objects', () => {
       found = differences(direct, proxied, { protocol: 'http/1.1', from });
       expect(direct.status, direct.text).toBe(200);
       expect(found, `${path}\n${found.join('\n')}`).toEqual([]);
-      if (either) return;
+      if (either) return source;
     }
     expect(source, path).toBe('cache');
+    return source;
+  }
+
+  /** The collections of all groups and versions that can be listed and watched. */
+  async function listablePaths(): Promise<string[]> {
+    const get = async (path: string): Promise<unknown> => (await stack.direct({ path })).json();
+    const { groups } = (await get('/apis')) as {
+      readonly groups: readonly {
+        readonly versions: readonly { readonly groupVersion: string }[];
+      }[];
+    };
+    const versions = groups.flatMap((group) => group.versions.map((each) => each.groupVersion));
+    const paths: string[] = [];
+    for (const root of ['/api/v1', ...versions.map((version) => `/apis/${version}`)]) {
+      const { resources } = (await get(root)) as {
+        readonly resources: readonly { readonly name: string; readonly verbs: readonly string[] }[];
+      };
+      for (const { name, verbs } of resources) {
+        const isListable = verbs.includes('list') && verbs.includes('watch');
+        if (isListable && !name.includes('/')) paths.push(`${root}/${name}`);
+      }
+    }
+    return paths;
   }
 
   for (const form of forms) {
@@ -204,6 +227,21 @@ describeWithControlPlane('Metadata out of whole objects', () => {
       const own = open.filter((lane) => lane.resource === name).map((lane) => lane.form);
       expect(own.sort()).toEqual(['json', 'protobuf']);
     }
+  });
+
+  test('every kind the apiserver serves shows the metadata it would show itself', async () => {
+    const paths = await listablePaths();
+    expect(paths.length).toBeGreaterThan(40);
+    const fromCache = new Map<string, number>();
+    for (const path of paths) {
+      for (const form of forms) {
+        await stack.proxied({ path, headers: { accept: `${form.type},*/*` } });
+        const source = await compare(path, form, true);
+        fromCache.set(source, (fromCache.get(source) ?? 0) + 1);
+      }
+    }
+    console.log(`${paths.length} kinds in two encodings: ${JSON.stringify([...fromCache])}`);
+    expect(fromCache.get('cache')).toBeGreaterThan(paths.length);
   });
 
   test('whole Deployments and DaemonSets show annotations that their metadata has not', async () => {

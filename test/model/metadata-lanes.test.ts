@@ -33,11 +33,13 @@ const FOR_EVER_MS = 1e9;
 class Upstream implements UpstreamReader {
   isEmpty = false;
   isPlanted = false;
+  /** The same in the answer to a GET alone. */
+  isPlantedInObject = false;
   isFailing = false;
   readonly asked: string[] = [];
 
-  get #metadata(): object {
-    const annotations = this.isPlanted ? { 'made-up': '1' } : undefined;
+  #metadataOf(isPlanted: boolean): object {
+    const annotations = isPlanted ? { 'made-up': '1' } : undefined;
     return { name: 'web', namespace: 'a', uid: 'u', resourceVersion: '7', annotations };
   }
 
@@ -50,14 +52,16 @@ class Upstream implements UpstreamReader {
     this.asked.push(path);
     if (this.isFailing) return Promise.reject(new Error('refused'));
     const apiVersion = 'meta.k8s.io/v1';
-    const object = { kind: 'PartialObjectMetadata', apiVersion, metadata: this.#metadata };
+    const isObject = path.endsWith('/web');
+    const metadata = this.#metadataOf(this.isPlanted || (isObject && this.isPlantedInObject));
+    const object = { kind: 'PartialObjectMetadata', apiVersion, metadata };
     const list = {
       kind: 'PartialObjectMetadataList',
       apiVersion,
       metadata: { resourceVersion: '9' },
       items: this.isEmpty ? null : [object],
     };
-    const text = `${JSON.stringify(path.endsWith('/web') ? object : list)}\n`;
+    const text = `${JSON.stringify(isObject ? object : list)}\n`;
     return Promise.resolve({ status: 200, headers: [], body: bodyOf(text) });
   }
 }
@@ -247,6 +251,27 @@ test('a planted difference leads to a lane of its own, until a new list is witho
   real.relist();
   expect(await real.ask()).toBe('view');
   expect(real.outcomes).toEqual(['different', 'equal']);
+});
+
+test('a difference in a single object counts like one in the list', async () => {
+  const real = world();
+  real.upstream.isPlantedInObject = true;
+  await real.lanes.get(whole);
+  expect(await real.ask()).toBe('own');
+  expect(real.outcomes).toEqual(['different']);
+});
+
+test('a comparison that said nothing is made again after a while', async () => {
+  const real = world();
+  real.upstream.isFailing = true;
+  await real.lanes.get(whole);
+  expect(await real.ask()).toBe('own');
+  real.upstream.isFailing = false;
+  await real.clock.advance(RETRY_MS - 1);
+  expect(await real.ask()).toBe('own');
+  await real.clock.advance(1);
+  expect(await real.ask()).toBe('view');
+  expect(real.outcomes).toEqual(['nothing', 'equal']);
 });
 
 test('a view opens no lane, and all who ask at once share one comparison', async () => {
