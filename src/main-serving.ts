@@ -104,6 +104,7 @@ export class Serving {
       log: this.#requestLog(),
       barrierTimeoutMs: config.freshness.barrierTimeoutMs,
       maxSelectorBytes: config.limits.maxSelectorBytes,
+      shardedListAndWatch: config.features.shardedListAndWatch,
     });
   }
 

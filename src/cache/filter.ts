@@ -5,6 +5,7 @@
 import type { LabelTest } from '../k8s/encoding.ts';
 import type { Arena, Place } from './arena.ts';
 import { equalBytes } from './byte-map.ts';
+import type { ShardTest } from './shard-test.ts';
 
 /** One field term. `field` is a column of the lane, or one of the two that live in the key. */
 export interface FilterTerm {
@@ -25,6 +26,8 @@ export interface FilterOptions {
   readonly name: string;
   readonly labels: LabelTest | undefined;
   readonly terms: readonly FilterTerm[];
+  /** Part of the objects, by a hash. */
+  readonly shard?: ShardTest | undefined;
   /** Text spans may hold JSON escapes, which are decoded before they are compared. True when absent. */
   readonly escapes?: boolean;
   /** Names the filter: equal text = equal filter. Scope and canonical selectors, joined by the caller. */
@@ -38,6 +41,7 @@ export class Filter {
   readonly name: Buffer;
   readonly labels: LabelTest | undefined;
   readonly terms: readonly FilterTerm[];
+  readonly shard: ShardTest | undefined;
   readonly identity: string;
   readonly #escapes: boolean;
   /** Nothing but the scope decides. */
@@ -48,9 +52,11 @@ export class Filter {
     this.name = Buffer.from(options.name);
     this.labels = options.labels;
     this.terms = options.terms;
+    this.shard = options.shard;
     this.identity = options.identity;
     this.#escapes = options.escapes ?? true;
-    this.unselective = options.labels === undefined && options.terms.length === 0;
+    this.unselective =
+      options.labels === undefined && options.terms.length === 0 && options.shard === undefined;
   }
 
   /** Does the key of this entry lie in the scope? The key never changes, so one answer serves both versions. */
@@ -64,10 +70,11 @@ export class Filter {
     return equalBytes(this.name, bytes, start + nameStart, arena.keyLength(place) - nameStart);
   }
 
-  /** Do labels and fields of this entry match? */
+  /** Do labels, fields and shard of this entry match? */
   selects(arena: Arena, place: Place): boolean {
     if (this.unselective) return true;
     for (const term of this.terms) if (!this.#holds(term, arena, place)) return false;
+    if (this.shard !== undefined && !this.shard.matches(arena, place)) return false;
     if (this.labels === undefined) return true;
     const start = arena.objectStart(place) + arena.headerWord(place, 6);
     const length = arena.headerWord(place, 7);

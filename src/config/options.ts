@@ -225,6 +225,14 @@ const compression = {
   ),
 };
 
+const features = {
+  // The gate ShardedListAndWatch of kube-apiserver 1.36 (KEP-5866), off by default there.
+  shardedListAndWatch: boolean(
+    false,
+    'Whether shardSelector=shardRange(…) is served from memory, also in front of an apiserver that does not know it. Otherwise such requests are passed through.',
+  ),
+};
+
 const http2 = {
   // kube-apiserver's default is 100; 1000 is what it uses itself behind a multiplexing proxy.
   maxConcurrentStreams: integer(1_000, 'Streams one client connection may have open.', {
@@ -317,6 +325,7 @@ export const options = Object.freeze({
   flush,
   list,
   compression,
+  features,
   http2,
   limits,
   auth,
@@ -338,6 +347,8 @@ export const sectionDocs: Readonly<Record<keyof typeof options, string>> = Objec
   flush: 'How pending events become writes.',
   list: 'How LISTs are written.',
   compression: 'Which answers are compressed.',
+  features:
+    'What is offered to clients beyond what the apiserver has turned on, named as its feature gates.',
   http2: 'Client connections that speak HTTP/2.',
   limits: 'Bounds on what clients may ask for.',
   auth: 'How long answers of the apiserver about permissions are believed.',

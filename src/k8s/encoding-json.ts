@@ -112,14 +112,14 @@ class JsonObjects implements ObjectForm {
     return writeSpan(object, object.start + 1 + this.#skip, object.end, to, at);
   }
 
-  listHead({ revision, continueToken, remaining }: ListMeta, itemsBytes: number): Buffer {
-    const head = this.#envelope.listHead(revision, continueToken, remaining);
+  listHead(meta: ListMeta, itemsBytes: number): Buffer {
+    const head = this.#envelope.listHead(this.headCountsItems ? withoutShards(meta) : meta);
     return this.#isNull(itemsBytes) ? nullItems(head) : head;
   }
 
-  listTail({ revision, continueToken, remaining }: ListMeta, itemsBytes: number): Buffer {
+  listTail(meta: ListMeta, itemsBytes: number): Buffer {
     if (this.#isNull(itemsBytes)) return NULL_TAIL;
-    return this.#envelope.listTail(revision, continueToken, remaining);
+    return this.#envelope.listTail(meta);
   }
 
   #isNull(itemsBytes: number): boolean {
@@ -139,6 +139,11 @@ class JsonObjects implements ObjectForm {
       revisionEnd - start,
     );
   }
+}
+
+/** Upstream loses it when it converts a list to PartialObjectMetadataList. */
+function withoutShards(meta: ListMeta): ListMeta {
+  return meta.shards === undefined ? meta : { ...meta, shards: undefined };
 }
 
 /** `"items":[` becomes `"items":null`. */
@@ -191,14 +196,14 @@ class JsonMetadata implements ObjectForm {
     return at + 1;
   }
 
-  listHead({ revision, continueToken, remaining }: ListMeta, itemsBytes: number): Buffer {
-    const head = this.#envelope.listHead(revision, continueToken, remaining);
+  listHead(meta: ListMeta, itemsBytes: number): Buffer {
+    const head = this.#envelope.listHead(withoutShards(meta));
     return itemsBytes === 0 ? nullItems(head) : head;
   }
 
-  listTail({ revision, continueToken, remaining }: ListMeta, itemsBytes: number): Buffer {
+  listTail(meta: ListMeta, itemsBytes: number): Buffer {
     if (itemsBytes === 0) return NULL_TAIL;
-    return this.#envelope.listTail(revision, continueToken, remaining);
+    return this.#envelope.listTail(meta);
   }
 
   bookmarks(object: StoredObject): Bookmarks | undefined {

@@ -60,11 +60,13 @@ export class ProtobufForm implements ObjectForm {
   readonly #head: Buffer;
   readonly #listHead: Buffer;
   readonly #metadataOnly: boolean;
+  readonly #isPartial: boolean;
 
   constructor({ kind, listKind, metadataOnly }: ProtobufFormOptions) {
     this.#head = envelopeHead(kind);
     this.#listHead = envelopeHead({ apiVersion: kind.apiVersion, kind: listKind });
     this.#metadataOnly = metadataOnly;
+    this.#isPartial = kind === PARTIAL_METADATA;
   }
 
   eventBytes(type: number, object: StoredObject): number {
@@ -110,12 +112,14 @@ export class ProtobufForm implements ObjectForm {
   }
 
   listHead(meta: ListMeta, itemsBytes: number): Buffer {
-    const { revision, continueToken, remaining } = meta;
+    const { revision, continueToken, remaining, shards } = meta;
     const fields = [
       textField(1, ''),
       textField(2, String(revision)),
       textField(3, continueToken),
       ...(remaining === undefined ? [] : [numberField(4, remaining)]),
+      // Upstream loses it when it converts a list to PartialObjectMetadataList.
+      ...(shards === undefined || this.#isPartial ? [] : [bytesField(5, textField(1, shards))]),
     ];
     const metadata = bytesField(1, Buffer.concat(fields));
     const length = metadata.length + itemsBytes;

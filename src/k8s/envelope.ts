@@ -38,6 +38,8 @@ export interface ListMeta {
   readonly continueToken: string;
   /** Items after this page, or undefined when upstream would not print it. */
   readonly remaining: number | undefined;
+  /** The shard selector in `shardInfo`; only built-in lists of whole objects have that. */
+  readonly shards?: string | undefined;
 }
 
 export class JsonEnvelope {
@@ -64,18 +66,19 @@ export class JsonEnvelope {
   }
 
   /** Everything before the first item, `"items":[` included. Items are separated by a comma. */
-  listHead(revision: number, continueToken: string, remaining: number | undefined): Buffer {
+  listHead({ revision, continueToken, remaining, shards }: ListMeta): Buffer {
     if (this.#sortedKeys) return Buffer.from(`{"apiVersion":${this.#apiVersion},"items":[`);
     const token = continueToken === '' ? '' : `,"continue":${goJson(continueToken)}`;
     const left = remaining === undefined ? '' : `,"remainingItemCount":${remaining}`;
+    const info = shards === undefined ? '' : `,"shardInfo":{"selector":${goJson(shards)}}`;
     return Buffer.from(
       `{"kind":${this.#listKind},"apiVersion":${this.#apiVersion},` +
-        `"metadata":{"resourceVersion":"${revision}"${token}${left}},"items":[`,
+        `"metadata":{"resourceVersion":"${revision}"${token}${left}${info}},"items":[`,
     );
   }
 
   /** Everything after the last item, newline included. The arguments are those given to listHead. */
-  listTail(revision: number, continueToken: string, remaining: number | undefined): Buffer {
+  listTail({ revision, continueToken, remaining }: ListMeta): Buffer {
     if (!this.#sortedKeys) return Buffer.from(']}\n');
     const left = remaining === undefined ? '' : `"remainingItemCount":${remaining},`;
     return Buffer.from(

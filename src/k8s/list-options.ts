@@ -11,6 +11,7 @@ import { parseFieldSelector, type FieldSelector } from './field-selector.ts';
 import { parseLabelSelector, type LabelSelector } from './label-selector.ts';
 import { parseQuery, type Query } from './query.ts';
 import { parseRevision, type Revision } from './revision.ts';
+import { parseShardSelector, type ShardSelector } from './shard-selector.ts';
 
 export interface ListOptions {
   readonly watch: boolean;
@@ -25,6 +26,7 @@ export interface ListOptions {
   /** Decoded parameter texts, `''` when absent: what an access review must be given. */
   readonly rawLabelSelector: string;
   readonly rawFieldSelector: string;
+  readonly shards?: ShardSelector | undefined;
   /** undefined: the server's default. At most 2,147,483 s. */
   readonly timeoutSeconds: number | undefined;
   readonly allowWatchBookmarks: boolean;
@@ -47,7 +49,7 @@ export type ParsedListOptions =
 export type ParsedGetOptions =
   { readonly kind: 'options'; readonly options: GetOptions } | Unsupported;
 
-/** `pretty` and `shardSelector` are known upstream but change answers: passed through. */
+/** `pretty` is known upstream but changes answers: passed through. */
 const LIST_PARAMETERS: ReadonlySet<string> = new Set([
   'watch',
   'resourceVersion',
@@ -61,6 +63,7 @@ const LIST_PARAMETERS: ReadonlySet<string> = new Set([
   'sendInitialEvents',
   'timeout',
 ]);
+const SHARDED_LIST_PARAMETERS: ReadonlySet<string> = new Set([...LIST_PARAMETERS, 'shardSelector']);
 const GET_PARAMETERS: ReadonlySet<string> = new Set(['resourceVersion', 'timeout']);
 
 /** Durations as client-go prints them (`7m13s`); upstream refuses others with texts of its own. */
@@ -69,9 +72,12 @@ const DURATION = /^(?=.)(?:\d{1,6}h)?(?:\d{1,6}m)?(?:\d{1,6}(?:\.\d{1,9})?s)?$/;
 /** A timer holds 2^31-1 ms (24 days); a longer watch is left to upstream. */
 const MAX_TIMEOUT_SECONDS = 2_147_483;
 
-/** Parses the raw query of a collection (without `?`). Never throws. */
-export function parseListOptions(query: string): ParsedListOptions {
-  const parameters = parseQuery(query, LIST_PARAMETERS);
+/**
+ * Parses the raw query of a collection (without `?`). Never throws. `isSharded`: shard selectors are served; otherwise it
+ * depends on upstream's gate whether they are obeyed or ignored.
+ */
+export function parseListOptions(query: string, isSharded = false): ParsedListOptions {
+  const parameters = parseQuery(query, isSharded ? SHARDED_LIST_PARAMETERS : LIST_PARAMETERS);
   if (parameters === undefined) return unsupported('query');
   const values = parseValues(parameters);
   if (values.kind === 'unsupported') return values;
@@ -105,10 +111,12 @@ function parseValues(parameters: Query): ParsedListOptions {
   const rawLabelSelector = parameters.get('labelSelector') ?? '';
   const rawFieldSelector = parameters.get('fieldSelector') ?? '';
   const rawContinue = parameters.get('continue') ?? '';
+  const rawShards = parameters.get('shardSelector') ?? '';
   const match = parameters.get('resourceVersionMatch') ?? '';
   const resourceVersion = revisionOf(parameters);
   const labels = parseLabelSelector(rawLabelSelector);
   const fields = parseFieldSelector(rawFieldSelector);
+  const shards = rawShards === '' ? undefined : parseShardSelector(rawShards);
   const continueToken = rawContinue === '' ? undefined : decodeContinueToken(rawContinue);
   const limit = countOf(parameters, 'limit', Number.MAX_SAFE_INTEGER);
   const timeoutSeconds = countOf(parameters, 'timeoutSeconds', MAX_TIMEOUT_SECONDS);
@@ -118,6 +126,7 @@ function parseValues(parameters: Query): ParsedListOptions {
 
   if (labels === undefined) return unsupported('labelSelector');
   if (fields === undefined) return unsupported('fieldSelector');
+  if (rawShards !== '' && shards === undefined) return unsupported('shardSelector');
   if (resourceVersion === INVALID) return unsupported('resourceVersion');
   if (match !== '' && match !== 'Exact' && match !== 'NotOlderThan') {
     return unsupported('resourceVersionMatch');
@@ -140,6 +149,7 @@ function parseValues(parameters: Query): ParsedListOptions {
       fields,
       rawLabelSelector,
       rawFieldSelector,
+      shards,
       timeoutSeconds: timeoutSeconds === 0 ? undefined : timeoutSeconds,
       allowWatchBookmarks: allowWatchBookmarks ?? false,
       sendInitialEvents,

@@ -6,15 +6,16 @@
 import type { FilterTerm } from '../cache/filter.ts';
 import { Filter, NAME_FIELD, NAMESPACE_FIELD } from '../cache/filter.ts';
 import type { Lane } from '../cache/lane.ts';
-import type { FieldSelector, FieldTerm } from '../k8s/field-selector.ts';
-import type { LabelSelector } from '../k8s/label-selector.ts';
+import { ShardTest } from '../cache/shard-test.ts';
+import type { FieldTerm } from '../k8s/field-selector.ts';
+import type { ListOptions } from '../k8s/list-options.ts';
 import { aliasField } from '../k8s/selectable-fields.ts';
+import { UidSpan } from '../k8s/uid-span.ts';
 
 export function compileFilter(
   lane: Lane,
   namespace: string,
-  labels: LabelSelector,
-  fields: FieldSelector,
+  { labels, fields, shards }: Pick<ListOptions, 'labels' | 'fields' | 'shards'>,
 ): Filter {
   let name = '';
   let scope = namespace;
@@ -38,7 +39,14 @@ export function compileFilter(
     labels: labels.canonical === '' ? undefined : lane.codec.encoding.labelTest(labels),
     escapes: lane.codec.encoding.escapes,
     terms,
-    identity: JSON.stringify([scope, name, labels.canonical, fields.canonical]),
+    shard: shards && new ShardTest(shards, new UidSpan(lane.codec)),
+    identity: JSON.stringify([
+      scope,
+      name,
+      labels.canonical,
+      fields.canonical,
+      shards?.canonical ?? '',
+    ]),
   });
 }
 

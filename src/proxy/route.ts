@@ -84,6 +84,8 @@ export interface RouteParts {
   readonly barrierTimeoutMs: number;
   /** Longer selectors go upstream: matching them is paid per event. */
   readonly maxSelectorBytes: number;
+  /** Shard selectors are served from memory, whatever upstream makes of them. */
+  readonly shardedListAndWatch: boolean;
 }
 
 /** A request the grammar and discovery know; nothing is decided about the caller yet. */
@@ -138,7 +140,7 @@ export class Route {
     const subject = this.#parts.subjects.lookup(target.group, target.version, target.plural);
     if (subject === undefined) return notServed('resource not cached');
     if (!fitsScope(target, subject.resource)) return notServed('scope does not fit');
-    const eligible = understand(target);
+    const eligible = understand(target, this.#parts.shardedListAndWatch);
     if ('kind' in eligible) return eligible;
     if (selectorBytes(eligible) > this.#parts.maxSelectorBytes) return notServed('long selector');
     const form = formOf(exchange, subject, eligible.verb);
@@ -202,13 +204,14 @@ export class Route {
 /** The options of a request, if all of them are understood. */
 function understand(
   target: CollectionTarget | ObjectTarget,
+  isSharded: boolean,
 ): Eligible | Extract<Served, { kind: 'not-served' }> {
   if (target.kind === 'object') {
     const parsed = parseGetOptions(target.query);
     if (parsed.kind === 'unsupported') return notServed(parsed.reason);
     return { verb: 'get', target, options: parsed.options };
   }
-  const parsed = parseListOptions(target.query);
+  const parsed = parseListOptions(target.query, isSharded);
   if (parsed.kind === 'unsupported') return notServed(parsed.reason);
   const { options } = parsed;
   return { verb: options.watch ? 'watch' : 'list', target, options };
@@ -216,7 +219,9 @@ function understand(
 
 function selectorBytes(eligible: Eligible): number {
   if (eligible.verb === 'get') return 0;
-  return eligible.options.rawLabelSelector.length + eligible.options.rawFieldSelector.length;
+  const { rawLabelSelector, rawFieldSelector, shards } = eligible.options;
+  const shardBytes = shards?.canonical.length ?? 0;
+  return rawLabelSelector.length + rawFieldSelector.length + shardBytes;
 }
 
 function formOf(

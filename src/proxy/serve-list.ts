@@ -51,7 +51,7 @@ export async function serveList(
   if (found.kind === 'not-served') return found;
   const view = found.value;
   if (!readable(lane, view)) return notServed('view left the window');
-  const filter = compileFilter(lane, request.namespace, options.labels, options.fields);
+  const filter = compileFilter(lane, request.namespace, options);
   // "Any state" ignores the limit and is always whole.
   const whole = options.resourceVersion === 0 && options.continueToken === undefined;
   const limit = whole ? 0 : options.limit;
@@ -69,6 +69,7 @@ export async function serveList(
     items: page.items,
     continueToken: tokenAfter(filter, view, page),
     remaining: page.remaining,
+    shards: options.shards?.canonical,
     warnings: entry.source.warnings,
   };
   const writer = new ListWriter(services, plan, exchange);
@@ -191,6 +192,7 @@ async function measurePage(
     if (filter.matches(lane.arena, walk.place) && ++items === limit) {
       const lastKey = keyOf(lane, walk.place);
       if (!walk.next()) return { items, lastKey: undefined, remaining: undefined };
+      // Upstream counts the objects of other shards too.
       const { labels, fields } = request.options;
       const isSelective = labels.canonical !== '' || fields.canonical !== '';
       const range = { prefix: prefixOf(filter), from };

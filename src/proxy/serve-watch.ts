@@ -57,7 +57,7 @@ export async function serveWatch(
   const initialEventsEnd = begin.initialEvents && options.allowWatchBookmarks;
   if (initialEventsEnd && lane.bookmarks.in(objects) === undefined)
     return notServed('no bookmark seen yet');
-  const filter = compileFilter(lane, request.namespace, options.labels, options.fields);
+  const filter = compileFilter(lane, request.namespace, options);
   const cursor = lane.groups.join(filter, begin.view.position);
   if (cursor === undefined) return notServed('too many filter groups');
   const plan = {

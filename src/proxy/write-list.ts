@@ -34,6 +34,7 @@ export interface ListPlan {
   readonly items: number;
   readonly continueToken: string;
   readonly remaining: number | undefined;
+  readonly shards: string | undefined;
   /** Raw pairs sent with the answer. */
   readonly warnings: readonly string[];
 }
@@ -70,9 +71,9 @@ export class ListWriter {
 
   /** Resolves when the body is handed over, or the client is gone; false when the view was lost before anything was sent. */
   async run(): Promise<boolean> {
-    const { lane, objects, continueToken, remaining } = this.#plan;
+    const { lane, objects, continueToken, remaining, shards } = this.#plan;
     const { pool } = this.#services;
-    const meta = { revision: this.#plan.view.revision, continueToken, remaining };
+    const meta = { revision: this.#plan.view.revision, continueToken, remaining, shards };
     lane.counters.lists++;
     const itemsBytes = objects.headCountsItems ? await this.#measure() : 0;
     if (itemsBytes === undefined || this.#walk.expired) return false;

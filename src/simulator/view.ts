@@ -83,11 +83,11 @@ class PlainView implements ObjectView {
   }
 
   listHead({ revision, token, remaining }: ListMeta): Buffer {
-    return this.#envelope.listHead(revision, token, remaining);
+    return this.#envelope.listHead({ revision, continueToken: token, remaining });
   }
 
   listTail({ revision, token, remaining }: ListMeta): Buffer {
-    return this.#envelope.listTail(revision, token, remaining);
+    return this.#envelope.listTail({ revision, continueToken: token, remaining });
   }
 
   bookmark(revision: number, initialEventsEnd: boolean): Buffer {

@@ -9,7 +9,9 @@ const custom = new JsonEnvelope(things, true);
 type ListArguments = [revision: number, continueToken: string, remaining: number | undefined];
 
 function list(envelope: JsonEnvelope, items: string, ...meta: ListArguments): string {
-  return `${envelope.listHead(...meta)}${items}${envelope.listTail(...meta)}`;
+  const [revision, continueToken, remaining] = meta;
+  const listMeta = { revision, continueToken, remaining };
+  return `${envelope.listHead(listMeta).toString()}${items}${envelope.listTail(listMeta).toString()}`;
 }
 
 describe('list envelope', () => {

@@ -1,0 +1,32 @@
+/** Whether stored objects lie in the shard that a reader wants: by the namespace in their key, or by their UID. */
+import { StoredObject } from '../k8s/encoding.ts';
+import type { ShardSelector } from '../k8s/shard-selector.ts';
+import type { UidSpan } from '../k8s/uid-span.ts';
+import type { Arena, Place } from './arena.ts';
+
+export class ShardTest {
+  readonly #shards: ShardSelector;
+  readonly #uid: UidSpan;
+  readonly #object = new StoredObject();
+
+  constructor(shards: ShardSelector, uid: UidSpan) {
+    this.#shards = shards;
+    this.#uid = uid;
+  }
+
+  matches(arena: Arena, place: Place): boolean {
+    const { bytes } = arena.slabOf(place);
+    if (this.#shards.field === 'namespace') {
+      const key = arena.keyStart(place);
+      return this.#shards.contains(bytes, key, key + arena.namespaceLength(place));
+    }
+    const object = this.#object;
+    object.bytes = bytes;
+    object.start = arena.objectStart(place);
+    object.end = object.start + arena.objectLength(place);
+    object.revisionStart = object.start + arena.headerWord(place, 8);
+    object.revisionEnd = object.revisionStart + arena.headerWord(place, 9);
+    this.#uid.find(object);
+    return this.#shards.contains(bytes, this.#uid.start, this.#uid.end);
+  }
+}
