@@ -68,6 +68,8 @@ export class MetadataCut {
 
   /** Describes the lane's object of that name; undefined unless it is there at the same revision. */
   #find(bytes: Buffer, scan: ReturnType<Codec['makeScanner']>): ComparedName | undefined {
+    // It may have been closed while upstream answered, and holds nothing then.
+    if (this.#lane.state.kind === 'closed') return undefined;
     const { encoding } = this.#codec;
     const namespace = encoding.text(bytes, scan.namespaceStart, scan.namespaceEnd);
     const name = encoding.text(bytes, scan.nameStart, scan.nameEnd);

@@ -202,6 +202,14 @@ describe.each([
     );
   });
 
+  test('says nothing of a lane that was closed while upstream answered', () => {
+    const held = [{ name: 'x', namespace: 'a', uid: 'u', resourceVersion: '5' }];
+    const cut = cutOf(writer, held);
+    last?.close('its definition changed');
+    expect(cut.list(writer.metadataList(held)).kind).toBe('nothing');
+    expect(cut.object(writer.metadataObject(held[0])).kind).toBe('nothing');
+  });
+
   test('takes a list that breaks off for a difference', () => {
     const held = [{ name: 'x', namespace: 'a', uid: 'u', resourceVersion: '5' }];
     const whole = writer.metadataList(held);
