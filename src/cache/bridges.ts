@@ -1,32 +1,46 @@
 /**
- * Where bridges lie in a lane's log (semantics 9.5). A bridge deletes what had vanished under the revision that was sent
- * last, so this revision no longer says alone what a client has seen: who is at it has not seen those deletions for
- * certain.
+ * Where bridges lie in a lane's log (semantics 9.5). A bridge lists upstream at `to` and shows how that differs from what
+ * was sent up to `from`. What happened in between is unknown: an object may have come and gone. So the lane cannot answer
+ * for the revisions between the two, nor for a client that has been told of them elsewhere.
+ *
+ * It deletes what had vanished under `from`, so this revision no longer says alone what a client has seen: who is at it
+ * has not seen those deletions for certain.
  */
 import type { Log } from './log.ts';
 
-export class Bridges {
-  /** Revision of the deletions, and the position before the first of them. As many as the window holds. */
-  readonly #before = new Map<number, number>();
+export interface Bridge {
+  readonly from: number;
+  readonly to: number;
+  /** The position before its deletions; undefined when nothing had vanished. */
+  readonly before: number | undefined;
+}
 
-  /** Deletions under `revision`, the newest of the log, follow. */
-  begin(revision: number, log: Log): void {
-    for (const old of this.#before.keys()) if (old < log.floorRevision) this.#before.delete(old);
-    if (!this.#before.has(revision)) this.#before.set(revision, log.head);
+export class Bridges {
+  /** As many as the window holds. */
+  #bridges: readonly Bridge[] = [];
+
+  /** Deletions under `from`, the newest revision of the log, follow, and then what upstream listed at `to`. */
+  begin(bridge: Bridge, log: Log): void {
+    this.#bridges = [...this.#bridges.filter(({ to }) => to > log.floorRevision), bridge];
   }
 
   /** The state that a client at `revision` has seen, when that is not the newest one of that revision. */
   positionAt(revision: number): number | undefined {
-    return this.#before.get(revision);
+    return this.#bridges.find(({ from }) => from === revision)?.before;
+  }
+
+  /** A bridge leads over this revision: what was true at it is not known here. */
+  passes(revision: number): boolean {
+    return this.#bridges.some(({ from, to }) => from < revision && revision < to);
   }
 
   /** Is this record a deletion of a bridge? Nothing else follows under the same revision. */
   deleted(sequence: number, log: Log): boolean {
-    const before = this.#before.get(log.revision(sequence));
+    const before = this.positionAt(log.revision(sequence));
     return before !== undefined && sequence > before;
   }
 
   clear(): void {
-    this.#before.clear();
+    this.#bridges = [];
   }
 }

@@ -4,6 +4,7 @@
  * groups; an empty one is forgotten at the next sweep, so that a client that comes right back finds its matches kept.
  */
 import type { Arena, Place } from './arena.ts';
+import type { Bridges } from './bridges.ts';
 import type { Filter } from './filter.ts';
 import type { Cursor, EndReason } from './filter-group.ts';
 import { FilterGroup } from './filter-group.ts';
@@ -100,13 +101,19 @@ export class LaneGroups {
     this.past.sweep();
     for (const group of this.#groups.values()) {
       if (group.cursors.length === 0) this.#drop(group);
-      else endCursors(group, 'expired', true);
+      else endCursors(group, 'expired', hasFallenOut);
     }
   }
 
   /** Ends every watch. */
   end(reason: EndReason): void {
-    for (const group of this.#groups.values()) endCursors(group, reason, false);
+    for (const group of this.#groups.values()) endCursors(group, reason, isAny);
+  }
+
+  /** Ends the watches that began ahead of the lane where a bridge now passes. */
+  endPassed(bridges: Bridges): void {
+    const isPassed = (cursor: Cursor): boolean => bridges.passes(cursor.reader?.startRevision ?? 0);
+    for (const group of this.#groups.values()) endCursors(group, 'expired', isPassed);
   }
 
   clear(): void {
@@ -133,9 +140,16 @@ export class LaneGroups {
 }
 
 /** Backwards: a cursor that leaves is replaced by the last one. */
-function endCursors(group: FilterGroup, reason: EndReason, onlyFallen: boolean): void {
+function endCursors(
+  group: FilterGroup,
+  reason: EndReason,
+  concerns: (cursor: Cursor) => boolean,
+): void {
   for (let i = group.cursors.length - 1; i >= 0; i--) {
     const cursor = group.cursors[i];
-    if (cursor !== undefined && (!onlyFallen || cursor.fallenOut)) cursor.reader?.expire(reason);
+    if (cursor !== undefined && concerns(cursor)) cursor.reader?.expire(reason);
   }
 }
+
+const isAny = (): boolean => true;
+const hasFallenOut = (cursor: Cursor): boolean => cursor.fallenOut;

@@ -80,7 +80,11 @@ export class LaneLoad {
     // Nothing was missed: watches go on.
     if (lane.loaded && revision === applyAt && vanished.length + this.#changed.length === 0) return;
     const bridge = this.#bridge && lane.loaded && revision > applyAt && !this.#diverged;
-    if (bridge && vanished.length > 0) lane.bridges.begin(applyAt, lane.log);
+    if (bridge) {
+      const before = vanished.length > 0 ? lane.head : undefined;
+      lane.bridges.begin({ from: applyAt, to: revision, before }, lane.log);
+      lane.groups.endPassed(lane.bridges);
+    }
     for (const place of vanished) {
       lane.applyEntry(DELETED, bridge ? this.#withRevision(place, applyAt) : place, applyAt);
     }

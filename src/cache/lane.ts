@@ -245,6 +245,7 @@ export class Lane {
   /** The state at a revision, or undefined when the window does not reach it. */
   viewAt(revision: number): View | undefined {
     if (revision < this.log.floorRevision || revision > this.log.headRevision) return undefined;
+    if (this.bridges.passes(revision)) return undefined;
     const position = this.bridges.positionAt(revision) ?? this.log.positionOf(revision);
     return position < this.log.floor - 1 ? undefined : { position, revision };
   }

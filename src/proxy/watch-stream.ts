@@ -130,6 +130,10 @@ export class WatchStream implements CursorReader, ClockedWatch {
     else if (this.#plan.cursor.pending) this.#services.flush.wake(this);
   }
 
+  get startRevision(): number {
+    return this.#plan.startRevision;
+  }
+
   get ready(): boolean {
     return this.#phase.kind === 'live' && this.#sink.ready;
   }
@@ -250,6 +254,8 @@ export class WatchStream implements CursorReader, ClockedWatch {
     if (this.#phase.kind === 'initial') this.#sendInitial();
     else if (this.#phase.kind === 'ending') this.#finish();
     else if (this.#plan.cursor.pending) this.#services.flush.wake(this);
+    // In the middle of a bridge is no place to resume from: it is taken to the end of it at once.
+    else if (this.#plan.lane.bridges.passes(this.#sentRevision)) this.#sendBookmark();
   }
 
   #sendInitial(): void {

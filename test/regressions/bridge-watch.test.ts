@@ -1,6 +1,7 @@
 /**
  * A bridge tells deletions under the revision that was sent last (semantics 9.5). A watch that starts at just that
- * revision has not seen them, whether it was opened before the bridge or resumes after it.
+ * revision has not seen them, whether it was opened before the bridge or resumes after it. What happened between that
+ * revision and the list's is not known at all.
  */
 import { afterEach, describe, expect, test } from 'vitest';
 import { Filter } from '../../src/cache/filter.ts';
@@ -46,6 +47,7 @@ class KeptSink implements Sink {
       .map((line) => {
         const { type, object } = JSON.parse(line);
         if (type === 'ERROR') return `ERROR ${object.code}`;
+        if (type === 'BOOKMARK') return `BOOKMARK ${object.metadata.resourceVersion}`;
         return `${type} ${object.metadata.name}@${object.metadata.resourceVersion}`;
       });
   }
@@ -57,7 +59,11 @@ afterEach(() => {
   for (const stream of open.splice(0)) stream.end('client');
 });
 
-function watch({ lane }: TestLane, view: View): { stream: WatchStream; sink: KeptSink } {
+const BOOKMARK = Buffer.from(
+  '{"type":"BOOKMARK","object":{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"10"}}}\n',
+);
+
+function watch({ lane, scanner }: TestLane, view: View): { stream: WatchStream; sink: KeptSink } {
   const pool = new BufferPool(4096, 4);
   const services = {
     writer: new EventWriter(pool),
@@ -76,10 +82,12 @@ function watch({ lane }: TestLane, view: View): { stream: WatchStream; sink: Kep
     view,
     initialEvents: false,
     initialEventsEnd: false,
-    bookmarks: false,
+    bookmarks: true,
     startRevision: view.revision,
     lifetimeMs: 60_000,
   };
+  scanner.scanEvent(BOOKMARK, 0, BOOKMARK.length);
+  lane.learnBookmark(BOOKMARK, scanner);
   const sink = new KeptSink();
   const stream = new WatchStream(services, plan, sink, () => {});
   open.push(stream);
@@ -95,6 +103,12 @@ function laneAt11(): TestLane {
   const lane = new TestLane({ bridgeExpiry: true });
   lane.list(10, [pod('x', 5)]);
   lane.event(ADDED, pod('y', 11));
+  return lane;
+}
+
+function bridged(): TestLane {
+  const lane = laneAt11();
+  bridge(lane);
   return lane;
 }
 
@@ -118,7 +132,7 @@ describe('a bridge', () => {
   test('shows nothing twice to a watch that resumes after it', () => {
     const lane = laneAt11();
     bridge(lane);
-    const { stream, sink } = watch(lane, lane.lane.viewAt(40)!);
+    const { stream, sink } = watch(lane, lane.lane.viewAt(50)!);
     stream.flush();
     expect(sink.events).toEqual([]);
   });
@@ -130,5 +144,37 @@ describe('a bridge', () => {
     stream.flush();
     expect(sink.events).toEqual(['ERROR 410']);
     expect(sink.closed).toBe(true);
+  });
+
+  test('expires a watch that started ahead of it: what is gone may be unknown to the lane', () => {
+    const lane = laneAt11();
+    const { sink } = watch(lane, { position: lane.lane.log.head, revision: 30 });
+    lane.list(50, [pod('x', 5), pod('y', 11), pod('z', 40)]);
+    expect(sink.events).toEqual(['ERROR 410']);
+  });
+
+  test('leaves a watch open that started ahead of its list too', () => {
+    const lane = laneAt11();
+    const { stream, sink } = watch(lane, { position: lane.lane.log.head, revision: 60 });
+    lane.list(50, [pod('x', 5), pod('y', 11), pod('z', 40)]);
+    lane.event(ADDED, pod('w', 70));
+    stream.flush();
+    expect(sink.events).toEqual(['ADDED w@70']);
+  });
+
+  test('leads a watch to its end at once, where it may resume', () => {
+    const lane = laneAt11();
+    const { stream, sink } = watch(lane, lane.lane.viewAt(11)!);
+    bridge(lane);
+    stream.flush();
+    sink.onReady?.();
+    expect(sink.events).toEqual(['DELETED x@11', 'ADDED z@40', 'BOOKMARK 50']);
+  });
+
+  test('answers for no revision between what was seen and its list', () => {
+    const { lane } = bridged();
+    expect([11, 12, 40, 49, 50].filter((revision) => lane.viewAt(revision) === undefined)).toEqual([
+      12, 40, 49,
+    ]);
   });
 });
