@@ -119,6 +119,8 @@ function rareAccepts(verb: Verb): readonly Accept[] {
     ['metadata protobuf', `${protobuf};${meta};charset=utf-8`],
     ['metadata protobuf', `${protobuf};${meta};q=0.5,${protobuf};q=0.4`],
     ['metadata json', `application/json;${meta};drop=metadata.managedFields`],
+    ['json', 'application/json;drop=metadata.managedFields'],
+    ['protobuf', `${protobuf};drop=metadata.managedFields,application/json`],
     ['metadata of the other kind', `application/json;${other}`],
     ['metadata of the other kind', `${protobuf};${other},application/json`],
     ['table', 'application/json;as=Table;v=v1;g=meta.k8s.io'],

@@ -65,7 +65,7 @@ async function writePast(stack: Stack): Promise<Past> {
   await stack.startProxy({ settings: { resources: { secrets: true } } });
   // In parallel: a lane waits for the first bookmark of its kind.
   await Promise.all(lanes.map((request) => stack.proxied(request)));
-  const start = await settleAll(stack);
+  const start = await storeRevision(stack);
   for (const plural of writtenHere) await writeSecond(stack, plural);
   const { middle } = await writeHistory(stack);
   for (const plural of writtenHere) await writeThird(stack, plural);
@@ -84,7 +84,7 @@ const lanes = subjects.flatMap((subject) => {
 });
 
 /** Brings both servers to the store's revision, in every form; returns that revision. */
-export async function settleAll(stack: Stack): Promise<number> {
+async function settleAll(stack: Stack): Promise<number> {
   const revision = await storeRevision(stack);
   // A consistent read moves the apiserver's cache, "not older than" the proxy's.
   await Promise.all(subjects.map((subject) => stack.direct({ path: collectionPath(subject) })));

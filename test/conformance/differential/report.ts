@@ -10,6 +10,8 @@ export interface Verdict {
   readonly logged: LoggedRequest;
   /** Status of kube-apiserver's answer. */
   readonly status: number;
+  /** How often it was asked for until the answers were equal, or not. */
+  readonly attempts: number;
   /** Sentences about what differs and is not explained. */
   readonly unexplained: readonly string[];
   /** Names of the entries that explain the rest. */
@@ -42,13 +44,12 @@ export class Counts {
     ].join('\n');
   }
 
-  /** Requests that upstream answered and that a client would send, by why the proxy asked upstream. */
+  /** What a client sends and the proxy did not answer itself: by why, and what upstream said. */
   #passedThrough(): string {
     const rows = new Map<string, { count: number; example: string }>();
     for (const { asked, logged, status } of this.verdicts) {
-      if (logged.source === 'cache' || status >= 300 || asked.mood !== 'usual') continue;
-      if (asked.verb === 'other') continue;
-      const key = `${asked.verb.padEnd(6)} ${asked.form.padEnd(18)} ${logged.reason ?? ''}`;
+      if (logged.source === 'cache' || asked.mood !== 'usual' || asked.verb === 'other') continue;
+      const key = `${status} ${asked.verb.padEnd(6)} ${asked.form.padEnd(18)} ${logged.reason ?? ''}`;
       const row = rows.get(key) ?? { count: 0, example: asked.request.path };
       row.count++;
       rows.set(key, row);
@@ -57,9 +58,9 @@ export class Counts {
       .sort(([, left], [, right]) => right.count - left.count)
       .map(
         ([key, { count, example }]) =>
-          `${String(count).padStart(6)}  ${key}  ${example.slice(0, 140)}`,
+          `${String(count).padStart(6)}  ${key}  ${example.slice(0, shownCharacters)}`,
       );
-    return ['usual requests that were passed through and answered', ...lines, ''].join('\n');
+    return ['usual requests that were passed through', ...lines, ''].join('\n');
   }
 
   #table(title: string, keyOf: (verdict: Verdict) => string): string {
@@ -79,13 +80,17 @@ export class Counts {
       verdicts.flatMap((verdict) => verdict.explained),
       (name) => name,
     );
+    const again = verdicts.filter(({ attempts }) => attempts > 1).length;
     return [
+      `${again} were asked again: ages in them, or a watch that was over before it was told all`,
       `${verdicts.length} requests, ${fromMemory(verdicts)} answered from memory; of ${usual.length} usual ones that upstream answered, ${share(usual)} from memory`,
       ...[...explained].map(([name, group]) => `explained by "${name}": ${group.length}`),
       `equal ${verdicts.filter(isEqual).length}, explained ${verdicts.filter(isExplained).length}, unexplained ${this.unexplained.length}`,
     ].join('\n');
   }
 }
+
+const shownCharacters = 140;
 
 const heading = ['all', 'memory', 'passed', 'equal', 'explained', 'unexplained']
   .map((word) => word.padStart(12))

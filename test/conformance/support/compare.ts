@@ -86,14 +86,22 @@ function comparable(
 
 /** Every byte as one character, whatever it encodes; a compressed body as what was compressed. */
 function comparableBody(response: RecordedResponse): string {
+  const text = textOf(response);
+  return text.includes('BOOKMARK') ? collapsed(framesOf(response)).join('') : text;
+}
+
+function textOf(response: RecordedResponse): string {
   const { body } = response;
   const isCompressed = response.header('content-encoding') === 'gzip' && body.length > 0;
-  const text = (isCompressed ? gunzipSync(body) : body).toString('latin1');
-  if (!text.includes('BOOKMARK')) return text;
-  const frames = response.header('content-type')?.includes('protobuf')
+  return (isCompressed ? gunzipSync(body) : body).toString('latin1');
+}
+
+/** The events of a watch as they were framed: lines, or in protobuf each behind its length. */
+export function framesOf(response: RecordedResponse): string[] {
+  const text = textOf(response);
+  return response.header('content-type')?.includes('protobuf') === true
     ? protobufFrames(text)
     : text.split(/(?<=\n)/);
-  return collapsed(frames).join('');
 }
 
 /** Upstream may say the same bookmark twice on an idle watch, as its clock falls (semantics 4.5). */
@@ -101,7 +109,7 @@ function collapsed(frames: readonly string[]): string[] {
   return frames.filter((frame, i) => frame !== frames[i - 1] || !isBookmark(frame));
 }
 
-function isBookmark(frame: string): boolean {
+export function isBookmark(frame: string): boolean {
   // In protobuf: four bytes of length, then field 1 with a text of eight.
   return frame.startsWith('{"type":"BOOKMARK"') || frame.startsWith('\n\bBOOKMARK', 4);
 }
@@ -116,7 +124,7 @@ function protobufFrames(body: string): string[] {
     frames.push(body.slice(at, next));
     at = next;
   }
-  frames.push(body.slice(at));
+  if (at < body.length) frames.push(body.slice(at));
   return frames;
 }
 
