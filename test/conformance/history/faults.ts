@@ -53,7 +53,7 @@ export class Faults {
 
   async #heavy(signal: AbortSignal): Promise<void> {
     const random = this.#parts.random.fork('heavy');
-    while (!(await pause(random.between(2_000, 9_000), signal))) {
+    while (!(await pause(random.between(4_000, 15_000), signal))) {
       const kind = random.weighted([
         ['apiserver SIGKILL', 3],
         ['apiserver SIGTERM', 2],
@@ -85,7 +85,7 @@ export class Faults {
 
   async #light(signal: AbortSignal): Promise<void> {
     const random = this.#parts.random.fork('light');
-    while (!(await pause(random.between(300, 3_000), signal))) {
+    while (!(await pause(random.between(500, 4_000), signal))) {
       const target = random.pick(this.#parts.targets);
       const kind = random.weighted([
         ['upstream connections cut', 4],
