@@ -3,12 +3,15 @@ import type { Lane } from './cache/lane.ts';
 import type { LaneSource } from './cache/lanes.ts';
 import type { Config } from './config/config.ts';
 import type { Resource } from './k8s/resource.ts';
+import { resourceId } from './k8s/resource.ts';
 import type { Logger } from './observe/log.ts';
-import type { FreshnessCounts } from './observe/status.ts';
+import type { FreshnessCounts, ProbeCount } from './observe/status.ts';
 import type { Upstream } from './upstream/upstream.ts';
 import { Freshness } from './watch/freshness.ts';
+import { DEFAULT_FRESHNESS_LIMITS, type ProofPath } from './watch/freshness-limits.ts';
 import { Reflector } from './watch/reflector.ts';
 import type { UpstreamReader } from './watch/upstream-reader.ts';
+import { UpstreamRevision } from './watch/upstream-revision.ts';
 
 export interface Feed extends LaneSource {
   readonly reflector: Reflector;
@@ -22,12 +25,22 @@ export interface Definitions {
   doubt(resource: Resource): boolean;
 }
 
+/** The probes of one resource, shared by its lanes. */
+interface SharedRevision {
+  readonly resource: Resource;
+  readonly revision: UpstreamRevision;
+  lanes: number;
+}
+
 export class Feeds {
+  /** Told of every consistent read: how it was proven, and how long that took. */
+  onRead: ((path: ProofPath, tookMs: number) => void) | undefined;
   readonly #upstream: Upstream;
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #definitions: Definitions;
   readonly #feeds = new Map<Lane, Feed>();
+  readonly #revisions = new Map<string, SharedRevision>();
 
   constructor(upstream: Upstream, definitions: Definitions, config: Config, logger: Logger) {
     this.#upstream = upstream;
@@ -38,6 +51,14 @@ export class Feeds {
 
   of(lane: Lane): Feed | undefined {
     return this.#feeds.get(lane);
+  }
+
+  /** Probes sent for each resource that is followed. */
+  probeCounts(): ProbeCount[] {
+    return [...this.#revisions.values()].map(({ resource, revision }) => {
+      const { group, version, plural } = resource;
+      return { group, version, resource: plural, count: revision.probes };
+    });
   }
 
   /** Begins to fill a lane; `close` is called when the lane itself failed and can be filled no longer. */
@@ -59,11 +80,14 @@ export class Feeds {
         close('the lane failed');
       },
     });
+    const shared = this.#share(resource);
     const freshness: Freshness = new Freshness({
       resource,
       writer: lane,
       reader,
       lane: reflector,
+      revision: shared.revision,
+      onRead: (path, tookMs) => this.onRead?.(path, tookMs),
       limits: {
         maxFrameBytes,
         patienceMs: this.#config.freshness.waitForEventsMs,
@@ -81,12 +105,32 @@ export class Feeds {
       stop: (): void => {
         this.#feeds.delete(lane);
         freshness.close('the lane was closed');
+        this.#unshare(shared);
         void reflector.stop('the lane was closed');
       },
     };
     this.#feeds.set(lane, feed);
     reflector.start();
     return feed;
+  }
+
+  #share(resource: Resource): SharedRevision {
+    const id = resourceId(resource);
+    let shared = this.#revisions.get(id);
+    if (shared === undefined) {
+      const { callTimeoutMs: timeoutMs } = DEFAULT_FRESHNESS_LIMITS;
+      const revision = new UpstreamRevision({ resource, reader: this.#upstream, timeoutMs });
+      shared = { resource, revision, lanes: 0 };
+      this.#revisions.set(id, shared);
+    }
+    shared.lanes++;
+    return shared;
+  }
+
+  #unshare(shared: SharedRevision): void {
+    if (--shared.lanes > 0) return;
+    this.#revisions.delete(resourceId(shared.resource));
+    shared.revision.close();
   }
 }
 
@@ -106,7 +150,7 @@ function warned(upstream: UpstreamReader, warnings: string[]): UpstreamReader {
   };
 }
 
-function countsOf({ counters }: Freshness): FreshnessCounts {
-  const { atOnce, byEvents, byList, byDelta, unproven, waitedMs } = counters;
-  return { proven: atOnce + byEvents + byList + byDelta, unproven, waitedMs };
+function countsOf({ counters, validations, deltaCounters }: Freshness): FreshnessCounts {
+  const { paths, waitedMs } = counters;
+  return { proofs: { ...paths }, waitedMs, lists: validations, deltas: deltaCounters.connects };
 }

@@ -114,6 +114,11 @@ export class Serving {
     return this.#metrics;
   }
 
+  /** Puts the proof of a consistent read into the histogram. */
+  observeProof(proof: string, tookMs: number): void {
+    this.#metrics?.observeProof(proof, tookMs);
+  }
+
   authorizationStatus(): ProxyStatus['authorization'] {
     return { ...this.#authorizer.status, ...this.#rechecks.status };
   }

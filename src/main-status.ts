@@ -17,6 +17,7 @@ export interface StatusParts {
   readonly phase: () => Phase;
   readonly lanes: Lanes;
   readonly feedOf: (lane: Lane) => Feed | undefined;
+  readonly probes: () => ProxyStatus['probes'];
   readonly requests: RequestCounters;
   readonly watches: WatchCounters;
   readonly server: ServerStats;
@@ -36,6 +37,7 @@ export function readStatus(parts: StatusParts): ProxyStatus {
     upstream: parts.upstream(),
     discoveredResources: parts.discoveredResources(),
     lanes: Array.from(parts.lanes.entries, (entry) => laneStatus(entry, parts.feedOf(entry.lane))),
+    probes: parts.probes(),
     requests: parts.requests.status(),
     watches: { open: watches.open, started: watches.started, ended: { ...watches.ended } },
     connections: {
@@ -97,6 +99,13 @@ function laneStatus(entry: LaneEntry, feed: Feed | undefined): LaneStatus {
     lists: counters.lists,
     listObjectsRead: counters.listObjectsRead,
     listObjectsSent: counters.listObjectsSent,
-    freshness: feed?.freshnessCounts() ?? { proven: 0, unproven: 0, waitedMs: 0 },
+    freshness: feed?.freshnessCounts() ?? NO_READS,
   };
 }
+
+const NO_READS: LaneStatus['freshness'] = {
+  proofs: { probe: 0, wait: 0, validate: 0, delta: 0, forward: 0, unproven: 0 },
+  waitedMs: 0,
+  lists: 0,
+  deltas: 0,
+};

@@ -77,6 +77,7 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
   });
   const serving = new Serving(config, logger, { upstream, lanes: shown, subjects });
   lanes.onOpen = (lane): void => serving.flush.attach(lane);
+  feeds.onRead = (path, tookMs): void => serving.observeProof(path, tookMs);
   const certificate = await servingCertificate(config, logger);
   const server = new ProxyServer({
     certificate,
@@ -100,6 +101,7 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
       phase: () => phase,
       lanes,
       feedOf: (lane) => feeds.of(lane),
+      probes: () => feeds.probeCounts(),
       requests: serving.requests,
       watches: serving.watchCounters,
       server: server.stats,

@@ -29,8 +29,9 @@ export type ProvenView =
 
 /** Proof that a lane holds everything written before now (design 3.3). Deadlines are milliseconds from now. */
 export interface LaneFreshness {
-  view(timeoutMs: number): Promise<ProvenView>;
-  /** Without a proof for idle resources: the name probe and what the stream itself says. */
+  /** `upstreamMs`: what upstream would take to answer the read itself; a costlier proof is not worth it. */
+  view(timeoutMs: number, upstreamMs?: number): Promise<ProvenView>;
+  /** For the read of one object, which takes upstream no longer than it takes to be asked for its revision. */
   quick(timeoutMs: number): Promise<ProvenView>;
   /** The lane has reached `revision`. */
   atLeast(revision: number, timeoutMs: number): Promise<boolean>;

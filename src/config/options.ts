@@ -175,8 +175,8 @@ const freshness = {
     { minimum: 0, maximum: 10_000 },
   ),
   validateMaxObjects: integer(
-    2_000,
-    'An idle resource of at most this many objects is proven current by comparing a metadata list; a larger one by a short watch.',
+    100_000,
+    'A resting resource of at most this many objects is proven current by comparing a metadata list; a larger one by a short watch.',
     { minimum: 0, maximum: 1_000_000 },
   ),
 };

@@ -241,13 +241,15 @@ const laneMetrics: readonly MetricDefinition[] = [
   {
     name: 'watershed_read_waits_total',
     type: 'counter',
-    help: 'Consistent reads that waited for proof of freshness, by result: proven, or unproven and passed through.',
-    labels: [...LANE_LABELS, 'result'],
+    help: 'Consistent reads by how they were proven current: probe, wait (for events), validate (metadata list), delta (short watch); forward and unproven were passed through.',
+    labels: [...LANE_LABELS, 'proof'],
     read: (status) =>
-      shownLanes(status).flatMap((lane) => [
-        { labels: { ...laneOf(lane), result: 'proven' }, value: lane.freshness.proven },
-        { labels: { ...laneOf(lane), result: 'unproven' }, value: lane.freshness.unproven },
-      ]),
+      shownLanes(status).flatMap((lane) =>
+        Object.entries(lane.freshness.proofs).map(([proof, value]) => ({
+          labels: { ...laneOf(lane), proof },
+          value,
+        })),
+      ),
   },
   laneMetric(
     'counter',
@@ -255,6 +257,25 @@ const laneMetrics: readonly MetricDefinition[] = [
     'Time consistent reads spent waiting for proof of freshness.',
     (lane) => lane.freshness.waitedMs / MS_PER_SECOND,
   ),
+  laneMetric(
+    'counter',
+    'proof_lists_total',
+    'Metadata lists asked of the apiserver to prove the lane current.',
+    (lane) => lane.freshness.lists,
+  ),
+  laneMetric(
+    'counter',
+    'proof_watches_total',
+    'Short watches opened to prove the lane current.',
+    (lane) => lane.freshness.deltas,
+  ),
+  {
+    name: 'watershed_proof_probes_total',
+    type: 'counter',
+    help: 'Times the apiserver was asked for the current revision of a resource.',
+    labels: RESOURCE_LABELS,
+    read: ({ probes }) => probes.map(({ count, ...labels }) => ({ labels, value: count })),
+  },
 ];
 
 const upstreamMetrics: readonly MetricDefinition[] = [
@@ -366,6 +387,14 @@ export const metricTable: readonly MetricDefinition[] = Object.freeze([
   ...compressionMetrics,
   ...processMetrics,
 ]);
+
+export const proofDuration: HistogramDefinition = Object.freeze({
+  name: 'watershed_read_proof_seconds',
+  type: 'histogram',
+  help: 'Time a consistent read waited until it was proven current, or sent to the apiserver, by way of proof.',
+  labels: ['proof'],
+  buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+});
 
 export const requestDuration: HistogramDefinition = Object.freeze({
   name: 'watershed_request_duration_seconds',

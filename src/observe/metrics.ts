@@ -2,8 +2,8 @@
 // one ProxyStatus per scrape. The exception is the request histogram, observed once per request.
 
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import { metricTable, requestDuration } from './metric-table.ts';
-import type { MetricDefinition } from './metric-table.ts';
+import { metricTable, proofDuration, requestDuration } from './metric-table.ts';
+import type { HistogramDefinition, MetricDefinition } from './metric-table.ts';
 import type { RequestCounters, FinishedRequest } from './requests.ts';
 import type { ProxyStatus, ReadStatus } from './status.ts';
 
@@ -16,6 +16,7 @@ export class Metrics {
   readonly contentType: string;
   readonly #registry = new Registry();
   readonly #duration: Histogram;
+  readonly #proofDuration: Histogram;
   readonly #requests: RequestCounters;
   readonly #readStatus: ReadStatus;
   /** The status of the scrape under way, shared by every metric in it. */
@@ -26,13 +27,8 @@ export class Metrics {
     this.#requests = requests;
     this.contentType = this.#registry.contentType;
     for (const definition of metricTable) this.#register(definition);
-    this.#duration = new Histogram({
-      name: requestDuration.name,
-      help: `${STABILITY} ${requestDuration.help}`,
-      labelNames: [...requestDuration.labels],
-      buckets: [...requestDuration.buckets],
-      registers: [this.#registry],
-    });
+    this.#duration = this.#histogram(requestDuration);
+    this.#proofDuration = this.#histogram(proofDuration);
     collectDefaultMetrics({ register: this.#registry });
   }
 
@@ -43,10 +39,25 @@ export class Metrics {
     this.#duration.observe({ verb, source }, request.durationMs / MS_PER_SECOND);
   }
 
+  /** Puts one consistent read into the histogram: how it was proven, and how long that took. */
+  observeProof(proof: string, tookMs: number): void {
+    this.#proofDuration.observe({ proof }, tookMs / MS_PER_SECOND);
+  }
+
   /** The whole exposition; scrapes do not overlap because reading is synchronous. */
   async render(): Promise<string> {
     this.#status = this.#readStatus();
     return await this.#registry.metrics();
+  }
+
+  #histogram({ name, help, labels, buckets }: HistogramDefinition): Histogram {
+    return new Histogram({
+      name,
+      help: `${STABILITY} ${help}`,
+      labelNames: [...labels],
+      buckets: [...buckets],
+      registers: [this.#registry],
+    });
   }
 
   #register(definition: MetricDefinition): void {

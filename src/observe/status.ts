@@ -31,13 +31,31 @@ export interface WindowStatus {
   readonly ageMs: number;
 }
 
-/** Consistent reads that had to be proven current. */
-export interface FreshnessCounts {
-  readonly proven: number;
-  /** Given up after the barrier timeout and passed through. */
+/** Consistent reads by how they were proven current; the last two were passed through. */
+export interface ProofCounts {
+  readonly probe: number;
+  readonly wait: number;
+  readonly validate: number;
+  readonly delta: number;
+  /** The apiserver answers the read itself sooner than it could be proven. */
+  readonly forward: number;
+  /** Not proven before the barrier timeout. */
   readonly unproven: number;
-  /** Sum over both. */
+}
+
+export interface FreshnessCounts {
+  readonly proofs: ProofCounts;
+  /** Sum over all. */
   readonly waitedMs: number;
+  /** Lists of metadata asked for, to compare with. */
+  readonly lists: number;
+  /** Short watches opened. */
+  readonly deltas: number;
+}
+
+/** Times the apiserver was asked for the revision of a resource. */
+export interface ProbeCount extends ResourceLabels {
+  readonly count: number;
 }
 
 export interface LaneStatus extends ResourceLabels {
@@ -167,6 +185,7 @@ export interface ProxyStatus {
   /** Resource types known from discovery; 0 until it has been read. */
   readonly discoveredResources: number;
   readonly lanes: readonly LaneStatus[];
+  readonly probes: readonly ProbeCount[];
   readonly requests: RequestStatus;
   readonly watches: WatchStatus;
   readonly connections: ConnectionStatus;

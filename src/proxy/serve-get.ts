@@ -1,6 +1,6 @@
 /**
- * GET of one object (semantics 2): the newest state by proof, any state, or one not older than a revision. An answer that
- * needs more than the stream's own word is left to upstream, whose single read costs less than a proof.
+ * GET of one object (semantics 2): the newest state by proof, any state, or one not older than a revision. A proof that would
+ * cost more than the read itself is not made: the read goes upstream.
  */
 import type { Authorized } from '../auth/authorize.ts';
 import { NO_PLACE } from '../cache/arena.ts';
@@ -25,9 +25,6 @@ export interface GetRequest {
   readonly plainErrors: boolean;
   readonly barrierTimeoutMs: number;
 }
-
-/** A single read upstream takes a few milliseconds: proving for longer is not worth it. */
-const MAX_PROOF_MS = 25;
 
 export async function serveGet(
   gzip: Compressor,
@@ -66,7 +63,7 @@ async function viewOf(request: GetRequest): Promise<Served<View>> {
   const { freshness } = entry.source;
   const revision = options.resourceVersion;
   if (revision === undefined) {
-    const proven = await freshness.quick(Math.min(barrierTimeoutMs, MAX_PROOF_MS));
+    const proven = await freshness.quick(barrierTimeoutMs);
     if (proven.kind === 'unproven') return notServed(proven.reason);
     return { kind: 'served', value: proven.view };
   }

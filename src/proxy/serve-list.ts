@@ -16,6 +16,7 @@ import type { Exchange } from './exchange.ts';
 import { breathe } from './breathe.ts';
 import type { Served } from './served.ts';
 import { notServed } from './served.ts';
+import { upstreamListMs } from './upstream-cost.ts';
 import type { ListServices, ListPlan } from './write-list.ts';
 import { ListWriter } from './write-list.ts';
 
@@ -95,7 +96,8 @@ async function viewOf(request: ListRequest): Promise<Served<View>> {
     return exactly(lane, continueToken.revision);
   }
   if (revision === undefined || continueToken !== undefined) {
-    const proven = await freshness.view(barrierTimeoutMs);
+    const upstreamMs = upstreamListMs(lane, request.namespace, options);
+    const proven = await freshness.view(barrierTimeoutMs, upstreamMs);
     if (proven.kind === 'unproven') return notServed(proven.reason);
     return { kind: 'served', value: proven.view };
   }

@@ -1,53 +1,83 @@
 /**
  * Shares one kind of upstream call among everybody who needs an answer that was asked for after they came.
  *
- * At most one call is in flight and one is queued: who comes while a call is in flight may not use its answer, because it
- * was sent earlier, so all of them share the next. Starts are at least `spacingMs` apart.
+ * Who comes while calls are in flight may not use their answers, because they were sent earlier. He starts a call of his
+ * own as long as there is room and the pace allows it; else one call is queued, and everybody who comes before it starts
+ * shares it.
  */
 
+import type { CallPace } from './call-pace.ts';
 import type { Clock } from './clock.ts';
+
+export interface CoalescedOptions {
+  readonly clock: Clock;
+  readonly pace: CallPace;
+  readonly maxInFlight: number;
+  /** Least rest between the end of a call and the start of the next, by how long it took. Default none. */
+  readonly restMs?: (tookMs: number) => number;
+}
 
 export class Coalesced<T> {
   readonly #call: () => Promise<T>;
-  readonly #clock: Clock;
-  readonly #spacingMs: () => number;
-  #inFlight: Promise<T> | undefined;
+  readonly #options: CoalescedOptions;
+  #inFlight = 0;
   #queued: Promise<T> | undefined;
-  #startedAtMs = Number.NEGATIVE_INFINITY;
+  /** Wakes the queued call when one in flight has ended. */
+  #onEnd: (() => void) | undefined;
+  #restsUntilMs = Number.NEGATIVE_INFINITY;
   /** Calls made. */
   calls = 0;
 
-  constructor(call: () => Promise<T>, clock: Clock, spacingMs: () => number) {
+  constructor(call: () => Promise<T>, options: CoalescedOptions) {
     this.#call = call;
-    this.#clock = clock;
-    this.#spacingMs = spacingMs;
+    this.#options = options;
   }
 
   /** The result of a call that starts now or later. */
   join(): Promise<T> {
     if (this.#queued !== undefined) return this.#queued;
-    const waitMs = this.#startedAtMs + this.#spacingMs() - this.#clock.now();
-    if (this.#inFlight === undefined && waitMs <= 0) return this.#start();
+    if (this.#hasRoom() && this.#waitMs() <= 0) return this.#start();
     this.#queued = this.#later();
     return this.#queued;
   }
 
   async #later(): Promise<T> {
-    // Its own callers see how it ended.
-    await this.#inFlight?.catch(() => {});
-    const waitMs = this.#startedAtMs + this.#spacingMs() - this.#clock.now();
-    if (waitMs > 0) await new Promise<void>((wake) => this.#clock.timer(waitMs, wake));
+    for (;;) {
+      if (!this.#hasRoom()) {
+        await new Promise<void>((wake) => (this.#onEnd = wake));
+        continue;
+      }
+      const waitMs = this.#waitMs();
+      if (waitMs <= 0) break;
+      await new Promise<void>((wake) => this.#options.clock.timer(waitMs, wake));
+    }
     this.#queued = undefined;
     return this.#start();
   }
 
-  #start(): Promise<T> {
+  #hasRoom(): boolean {
+    return this.#inFlight < this.#options.maxInFlight;
+  }
+
+  #waitMs(): number {
+    const { clock, pace } = this.#options;
+    return Math.max(pace.delayMs(), this.#restsUntilMs - clock.now());
+  }
+
+  async #start(): Promise<T> {
+    const { clock, pace, restMs } = this.#options;
+    const startedAtMs = clock.now();
     this.calls++;
-    this.#startedAtMs = this.#clock.now();
-    const started = this.#call().finally(() => {
-      if (this.#inFlight === started) this.#inFlight = undefined;
-    });
-    this.#inFlight = started;
-    return started;
+    this.#inFlight++;
+    pace.take();
+    try {
+      return await this.#call();
+    } finally {
+      const endedAtMs = clock.now();
+      this.#inFlight--;
+      if (restMs !== undefined) this.#restsUntilMs = endedAtMs + restMs(endedAtMs - startedAtMs);
+      this.#onEnd?.();
+      this.#onEnd = undefined;
+    }
   }
 }

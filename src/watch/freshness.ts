@@ -1,69 +1,41 @@
 /**
  * Consistent reads of one lane: proves that it holds every write acknowledged before the question was asked.
  *
- * 1. Ask upstream for its revision now (probe), unless step 3 answers that as well.
+ * 1. Ask upstream for its revision now (probe). A frontier that is there already is proof enough.
  * 2. Wait for the frontier to get there; on a busy lane its next events do that within milliseconds.
- * 3. An idle lane gets no events, so prove that nothing was missed: small lanes by comparing with a list of metadata
- *    (validate.ts), larger ones by short watches that bring a bookmark (delta-watch.ts).
+ * 3. A lane that rests gets no events, so prove that nothing was missed: by comparing with a list of metadata, which is a
+ *    probe as well (lane-validator.ts), or on very large lanes by short watches that bring a bookmark (delta-watch.ts).
+ * 4. Where upstream answers the read itself sooner than all that, say so: the reader is sent there.
  *
- * Never guesses and never takes the passing of time for a proof (design 3.3, apiserver-semantics 12). Every call is
- * shared by all who wait for one of its kind, and every wait has an end, after which the answer is 'unproven' and the
- * reader is sent upstream.
+ * Which of them comes first is a matter of cost and a guess; what counts as proof is not. Never takes the passing of time
+ * for a proof (design 3.3, apiserver-semantics 12). Every call is shared by all who wait for one of its kind, and every
+ * wait has an end, after which the answer is 'unproven' and the reader is sent upstream.
  */
 
 import type { Resource } from '../k8s/resource.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { Coalesced } from './coalesced.ts';
 import { DeltaWatch, type LoadingLane } from './delta-watch.ts';
+import { EventGap } from './event-gap.ts';
+import {
+  DEFAULT_FRESHNESS_LIMITS,
+  type FreshnessCounters,
+  type FreshnessLimits,
+  type ProofPath,
+  unproven,
+  type View,
+  type ViewOutcome,
+} from './freshness-limits.ts';
 import type { IngestCounters } from './ingest-counters.ts';
+import { LaneValidator } from './lane-validator.ts';
 import type { LaneWriter } from './lane-writer.ts';
-import { probe, type ProbeOutcome } from './probe.ts';
+import type { ProbeOutcome } from './probe.ts';
 import { RevisionWaiters } from './revision-waiters.ts';
 import type { CallBounds, UpstreamReader } from './upstream-reader.ts';
-import { Comparer, fetchMetadataList } from './validate.ts';
-
-/** Serve the snapshot at this position and call it this revision. */
-export interface View {
-  readonly position: number;
-  readonly revision: number;
-}
-
-export type ViewOutcome =
-  | { readonly kind: 'view'; readonly view: View }
-  | { readonly kind: 'unproven'; readonly reason: string };
-
-export interface FreshnessLimits {
-  /** How long a busy lane's own events are waited for before a proof is started. */
-  readonly patienceMs: number;
-  /** A lane without events for this long is idle: no use in waiting for the next. */
-  readonly idleAfterMs: number;
-  /** Lanes up to this many objects are proven by a list of metadata. */
-  readonly validateMaxObjects: number;
-  readonly validateMaxBytes: number;
-  /** Least time between the starts of two probes. */
-  readonly probeSpacingMs: number;
-  /** Longest wait for one answer from upstream. */
-  readonly callTimeoutMs: number;
-  /** Readers waiting at one time; further ones are 'unproven' at once. */
-  readonly maxWaiters: number;
-  readonly maxFrameBytes: number;
-}
-
-export const DEFAULT_FRESHNESS_LIMITS: FreshnessLimits = Object.freeze({
-  patienceMs: 100,
-  idleAfterMs: 300,
-  validateMaxObjects: 2_000,
-  validateMaxBytes: 64 * 1024 * 1024,
-  probeSpacingMs: 5,
-  callTimeoutMs: 3_000,
-  maxWaiters: 10_000,
-  maxFrameBytes: 16 * 1024 * 1024,
-});
+import { UpstreamRevision } from './upstream-revision.ts';
 
 /** What freshness needs of the reflector of the same lane. */
 export interface FollowedLane extends LoadingLane {
   readonly loadedOnce: boolean;
-  readonly counters: IngestCounters;
   relist(reason: string): void;
 }
 
@@ -74,44 +46,44 @@ export interface FreshnessOptions {
   readonly lane: FollowedLane;
   readonly clock?: Clock;
   readonly limits?: Partial<FreshnessLimits>;
+  /** Shared by the lanes of one resource; default one of its own. */
+  readonly revision?: UpstreamRevision;
+  /** Told of every consistent read. */
+  readonly onRead?: (path: ProofPath, tookMs: number) => void;
 }
 
-/** How consistent reads were answered; plain numbers, read at scrape time. */
-export interface FreshnessCounters {
-  /** The frontier was there when the probe came back. */
-  atOnce: number;
-  /** The lane's own events or bookmarks brought it there. */
-  byEvents: number;
-  byList: number;
-  byDelta: number;
-  unproven: number;
-  /** Milliseconds that readers waited, all together. */
-  waitedMs: number;
+interface Proof {
+  readonly path: ProofPath;
+  readonly outcome: ViewOutcome;
 }
+
+/** A list of nothing, about what one object read upstream takes. */
+const CALL_MS = 4;
+/** A bookmark of a delta watch comes within about two seconds, in the mean after one (semantics 4.5). */
+const DELTA_MS = 1_000;
+/** Up to this a list is not worth a probe before it. */
+const CHEAP_LIST_MS = 20;
 
 export class Freshness {
   readonly counters: FreshnessCounters = {
-    atOnce: 0,
-    byEvents: 0,
-    byList: 0,
-    byDelta: 0,
-    unproven: 0,
+    paths: { probe: 0, wait: 0, validate: 0, delta: 0, forward: 0, unproven: 0 },
     waitedMs: 0,
   };
-  readonly #resource: Resource;
   readonly #writer: LaneWriter;
-  readonly #reader: UpstreamReader;
   readonly #lane: FollowedLane;
   readonly #clock: Clock;
   readonly #limits: FreshnessLimits;
-  readonly #probes: Coalesced<ProbeOutcome>;
-  readonly #validations: Coalesced<ViewOutcome>;
-  readonly #comparer: Comparer;
+  readonly #onRead: ((path: ProofPath, tookMs: number) => void) | undefined;
+  readonly #upstream: UpstreamRevision;
+  readonly #ownsUpstream: boolean;
+  readonly #validator: LaneValidator;
   readonly #waiters: RevisionWaiters;
   /** Waiters that only a delta watch can help. */
   readonly #deltaWaiters: RevisionWaiters;
   readonly #delta: DeltaWatch;
+  readonly #gap: EventGap;
   readonly #calls = new Set<AbortController>();
+  #head = 0;
   #closed = '';
   #reading = 0;
 
@@ -120,23 +92,39 @@ export class Freshness {
     const limits = { ...DEFAULT_FRESHNESS_LIMITS, ...options.limits };
     const { resource, writer, reader, lane } = options;
     const frontier = (): number => writer.frontier;
-    this.#resource = resource;
     this.#writer = writer;
-    this.#reader = reader;
     this.#lane = lane;
     this.#clock = clock;
     this.#limits = limits;
-    this.#probes = new Coalesced(
-      () => this.#probe(),
+    this.#onRead = options.onRead;
+    this.#gap = new EventGap(clock);
+    this.#ownsUpstream = options.revision === undefined;
+    this.#upstream =
+      options.revision ??
+      new UpstreamRevision({
+        resource,
+        reader,
+        clock,
+        pace: limits.pace,
+        timeoutMs: limits.callTimeoutMs,
+      });
+    this.#validator = new LaneValidator({
+      resource,
+      reader,
+      writer,
+      lane,
       clock,
-      () => limits.probeSpacingMs,
-    );
-    this.#validations = new Coalesced(
-      () => this.#validate(),
-      clock,
-      () => this.#listSpacingMs(),
-    );
-    this.#comparer = new Comparer(writer, () => clock.turn());
+      maxBytes: limits.validateMaxBytes,
+      callTimeoutMs: limits.callTimeoutMs,
+      pace: this.#upstream.pace,
+      call: (call) => this.#call(call),
+      onRevision: (revision, asked) => {
+        this.#upstream.latest = revision;
+        return this.#setBack(revision, asked);
+      },
+      nextEvent: (revision, timeoutMs) => this.#nextEvent(revision, timeoutMs),
+      closed: () => this.#closed,
+    });
     this.#waiters = new RevisionWaiters(clock, frontier, limits.maxWaiters);
     this.#deltaWaiters = new RevisionWaiters(clock, frontier, limits.maxWaiters);
     this.#delta = new DeltaWatch({
@@ -153,13 +141,13 @@ export class Freshness {
     });
   }
 
-  /** Calls to upstream so far, for the status page. */
+  /** Probes of this lane's resource so far, whichever lane asked for them. */
   get probes(): number {
-    return this.#probes.calls;
+    return this.#upstream.probes;
   }
 
   get validations(): number {
-    return this.#validations.calls;
+    return this.#validator.calls;
   }
 
   get deltaCounters(): IngestCounters {
@@ -171,14 +159,18 @@ export class Freshness {
     return this.#reading;
   }
 
-  /** A view that holds every write acknowledged before this call; waits at most `timeoutMs`. */
-  view(timeoutMs: number): Promise<ViewOutcome> {
-    return this.#counted(() => this.#view(timeoutMs));
+  /**
+   * A view that holds every write acknowledged before this call; waits at most `timeoutMs`.
+   *
+   * @param upstreamMs what upstream would take to answer the read itself; by default too long to ask it.
+   */
+  view(timeoutMs: number, upstreamMs = Number.POSITIVE_INFINITY): Promise<ViewOutcome> {
+    return this.#counted(() => this.#prove(timeoutMs, upstreamMs));
   }
 
-  /** The same without the proofs for idle lanes: for reads that are cheaper to send upstream than to prove. */
+  /** The same for the read of one object, which takes upstream no longer than a probe. */
   quick(timeoutMs: number): Promise<ViewOutcome> {
-    return this.#counted(() => this.#quick(timeoutMs));
+    return this.view(timeoutMs, CALL_MS);
   }
 
   /** Whether the lane has reached `revision` within `timeoutMs`. */
@@ -199,6 +191,9 @@ export class Freshness {
 
   /** To be called whenever the lane may have moved. */
   advanced(): void {
+    const { head } = this.#writer;
+    if (head !== this.#head) this.#gap.happened();
+    this.#head = head;
     this.#waiters.advanced();
     this.#deltaWaiters.advanced();
   }
@@ -207,78 +202,113 @@ export class Freshness {
   close(reason: string): void {
     this.#closed = reason;
     for (const controller of this.#calls) controller.abort();
+    if (this.#ownsUpstream) this.#upstream.close();
     this.#delta.stop();
     this.#waiters.failAll();
     this.#deltaWaiters.failAll();
   }
 
-  async #counted(read: () => Promise<ViewOutcome>): Promise<ViewOutcome> {
+  async #counted(read: () => Promise<Proof>): Promise<ViewOutcome> {
     const problem = this.#unusable();
-    let outcome: ViewOutcome;
-    if (problem !== '') {
-      outcome = unproven(problem);
-    } else if (this.#reading >= this.#limits.maxWaiters) {
-      outcome = unproven('too many readers are waiting');
-    } else {
-      this.#reading++;
-      const beganMs = this.#clock.now();
-      try {
-        outcome = await read();
-      } finally {
-        this.#reading--;
-        this.counters.waitedMs += this.#clock.now() - beganMs;
-      }
-      if (this.#unusable() !== '') outcome = unproven(this.#unusable());
+    if (problem !== '') return this.#answered(failed(problem), 0);
+    if (this.#reading >= this.#limits.maxWaiters) {
+      return this.#answered(failed('too many readers are waiting'), 0);
     }
-    if (outcome.kind === 'unproven') this.counters.unproven++;
+    this.#reading++;
+    const beganMs = this.#clock.now();
+    try {
+      const proof = await read();
+      const since = this.#unusable();
+      return this.#answered(since === '' ? proof : failed(since), this.#clock.now() - beganMs);
+    } finally {
+      this.#reading--;
+    }
+  }
+
+  #answered({ path, outcome }: Proof, tookMs: number): ViewOutcome {
+    this.counters.paths[path]++;
+    this.counters.waitedMs += tookMs;
+    this.#onRead?.(path, tookMs);
     return outcome;
   }
 
-  async #view(timeoutMs: number): Promise<ViewOutcome> {
+  async #prove(timeoutMs: number, upstreamMs: number): Promise<Proof> {
     const endsAtMs = this.#clock.now() + timeoutMs;
-    const small = this.#writer.objects <= this.#limits.validateMaxObjects;
-    // On an idle lane the list is needed anyway, and it is a probe as well.
-    if (small && this.#idle()) return this.#byList(timeoutMs);
-    const probed = await this.#within(this.#probes.join(), timeoutMs);
-    if (probed.kind !== 'revision') return unproven(probed.reason);
-    const found = await this.#byEvents(probed.revision, this.#leftMs(endsAtMs));
-    if (found !== undefined) return found;
-    if (small) return this.#byList(this.#leftMs(endsAtMs));
-    if (await this.#byDelta(probed.revision, this.#leftMs(endsAtMs))) {
-      this.counters.byDelta++;
-      return this.#current();
+    if (this.#listFirst(upstreamMs)) return this.#byList(timeoutMs);
+    if (this.#hopeless() && this.#upstreamIsSooner(upstreamMs)) return FORWARD;
+    const probed = await this.#probe(timeoutMs);
+    if (probed.kind !== 'revision') return failed(probed.reason);
+    const { revision } = probed;
+    const known = this.#known(revision);
+    if (known !== undefined) return proven('probe', known);
+    const waitMs = Math.min(this.#patienceMs(), 3 * this.#upstreamTotalMs(upstreamMs));
+    if (await this.#waiters.wait(revision, Math.min(waitMs, this.#leftMs(endsAtMs)))) {
+      return proven('wait', this.#current());
     }
-    return unproven('no proof came in time');
-  }
-
-  async #quick(timeoutMs: number): Promise<ViewOutcome> {
-    const endsAtMs = this.#clock.now() + timeoutMs;
-    const probed = await this.#within(this.#probes.join(), timeoutMs);
-    if (probed.kind !== 'revision') return unproven(probed.reason);
-    const found = await this.#byEvents(probed.revision, this.#leftMs(endsAtMs), true);
-    return found ?? unproven('the lane did not get there in time');
-  }
-
-  async #byEvents(
-    revision: number,
-    timeoutMs: number,
-    allOfIt = false,
-  ): Promise<ViewOutcome | undefined> {
-    if (this.#writer.frontier >= revision) {
-      this.counters.atOnce++;
-      return this.#current();
+    if (this.#upstreamIsSooner(upstreamMs)) return FORWARD;
+    if (this.#canList()) return this.#byList(this.#leftMs(endsAtMs));
+    if (await this.#byDelta(revision, this.#leftMs(endsAtMs))) {
+      return proven('delta', this.#current());
     }
-    const waitMs = allOfIt ? timeoutMs : Math.min(this.#patienceMs(), timeoutMs);
-    if (!(await this.#waiters.wait(revision, waitMs))) return undefined;
-    this.counters.byEvents++;
-    return this.#current();
+    return failed('no proof came in time');
   }
 
-  async #byList(timeoutMs: number): Promise<ViewOutcome> {
-    const outcome = await this.#within(this.#validations.join(), timeoutMs);
-    if (outcome.kind === 'failed') return unproven(outcome.reason);
-    if (outcome.kind === 'view') this.counters.byList++;
-    return outcome;
+  /** A list that costs hardly more than the probe it saves, on a lane whose next event may be a while. */
+  #listFirst(upstreamMs: number): boolean {
+    const listMs = this.#validator.costMs;
+    const gapMs = this.#gap.expectedMs;
+    if (!this.#canList() || listMs > CHEAP_LIST_MS || gapMs <= this.#limits.graceMs) return false;
+    return listMs <= CALL_MS + gapMs && !this.#upstreamIsSooner(upstreamMs);
+  }
+
+  /** A probe would only say what is known: upstream is beyond what can be shown, and no event is to be expected. */
+  #hopeless(): boolean {
+    const best = Math.max(this.#writer.frontier, this.#validator.remembered?.revision ?? 0);
+    return this.#upstream.latest > best && this.#gap.expectedMs > this.#limits.patienceMs;
+  }
+
+  /** Than the proof that is left when the lane's own events do not help; all who wait would go there. */
+  #upstreamIsSooner(upstreamMs: number): boolean {
+    const proofMs = this.#canList() ? this.#validator.costMs : DELTA_MS;
+    return this.#upstreamTotalMs(upstreamMs) < proofMs;
+  }
+
+  #upstreamTotalMs(upstreamMs: number): number {
+    return upstreamMs * this.#reading;
+  }
+
+  #canList(): boolean {
+    return this.#writer.objects <= this.#limits.validateMaxObjects;
+  }
+
+  /** A view that holds everything up to `revision` without further ado. */
+  #known(revision: number): View | undefined {
+    if (this.#writer.frontier >= revision) return this.#current();
+    const { remembered } = this.#validator;
+    return remembered !== undefined && remembered.revision >= revision ? remembered : undefined;
+  }
+
+  async #probe(timeoutMs: number): Promise<ProbeOutcome> {
+    const { frontier } = this.#writer;
+    const { epoch } = this.#lane;
+    const outcome = await this.#within(this.#upstream.now(), timeoutMs);
+    if (outcome.kind === 'failed' || epoch !== this.#lane.epoch) return outcome;
+    const reason = this.#setBack(outcome.revision, frontier);
+    return reason === '' ? outcome : { kind: 'failed', reason };
+  }
+
+  /** What we held was committed before upstream was asked: its store was set back if it is behind that now. */
+  #setBack(revision: number, frontier: number): string {
+    if (revision >= frontier) return '';
+    const reason = `upstream is at revision ${revision}, behind our ${frontier}`;
+    this.#lane.relist(reason);
+    return reason;
+  }
+
+  async #byList(timeoutMs: number): Promise<Proof> {
+    const outcome = await this.#within(this.#validator.view(), timeoutMs);
+    if (outcome.kind === 'view') return proven('validate', outcome.view);
+    return failed(outcome.reason);
   }
 
   async #byDelta(revision: number, timeoutMs: number): Promise<boolean> {
@@ -287,44 +317,6 @@ export class Freshness {
     const reached = await waiting;
     if (this.#deltaWaiters.size === 0) this.#delta.stop();
     return reached;
-  }
-
-  async #probe(): Promise<ProbeOutcome> {
-    const { frontier } = this.#writer;
-    const { epoch } = this.#lane;
-    const outcome = await this.#call((bounds) => probe(this.#reader, this.#resource, bounds));
-    if (outcome.kind === 'revision' && outcome.revision < frontier && epoch === this.#lane.epoch) {
-      // What we hold was committed before the probe was sent: upstream's store was set back.
-      const reason = `upstream is at revision ${outcome.revision}, behind our ${frontier}`;
-      this.#lane.relist(reason);
-      return { kind: 'failed', reason };
-    }
-    return outcome;
-  }
-
-  /** One list, compared again and again while the events that make the difference arrive. */
-  async #validate(): Promise<ViewOutcome> {
-    const { epoch } = this.#lane;
-    const endsAtMs = this.#clock.now() + this.#limits.callTimeoutMs;
-    const { validateMaxBytes: maxBytes } = this.#limits;
-    const options = { resource: this.#resource, reader: this.#reader, maxBytes };
-    const list = await this.#call((bounds) => fetchMetadataList(options, bounds));
-    if (list.kind === 'failed') return unproven(list.reason);
-    for (;;) {
-      if (this.#lane.epoch !== epoch || this.#lane.loading)
-        return unproven('the lane was relisted');
-      if (this.#writer.frontier >= list.revision) return this.#current();
-      const comparison = await this.#comparer.compare(list);
-      if (comparison.kind === 'failed') return unproven(comparison.reason);
-      if (this.#lane.epoch !== epoch) return unproven('the lane was relisted');
-      if (comparison.kind === 'equal') {
-        const { position } = comparison;
-        return { kind: 'view', view: { position, revision: list.revision } };
-      }
-      const leftMs = this.#leftMs(endsAtMs);
-      if (leftMs <= 0 || this.#closed !== '') return unproven('the lane differs from upstream');
-      if (comparison.kind === 'different') await this.#nextEvent(list.revision, leftMs);
-    }
   }
 
   /** Waits for any movement of the lane: the main stream's, or else that of a delta watch. */
@@ -354,11 +346,8 @@ export class Freshness {
     });
   }
 
-  #current(): ViewOutcome {
-    return {
-      kind: 'view',
-      view: { position: this.#writer.head, revision: this.#writer.frontier },
-    };
+  #current(): View {
+    return { position: this.#writer.head, revision: this.#writer.frontier };
   }
 
   #unusable(): string {
@@ -366,23 +355,16 @@ export class Freshness {
     return this.#lane.loadedOnce ? '' : 'the lane has no complete list yet';
   }
 
-  #idle(): boolean {
-    const { lastEventAtMs } = this.#lane.counters;
-    return this.#clock.now() - lastEventAtMs > this.#limits.idleAfterMs;
-  }
-
-  /** No use in waiting for the events of a lane that has none. */
+  /** How long the lane's own events are waited for: as long as they are likely to come. */
   #patienceMs(): number {
-    return this.#idle() ? 0 : this.#limits.patienceMs;
+    const { patienceMs, graceMs } = this.#limits;
+    const gapMs = this.#gap.expectedMs;
+    if (gapMs > patienceMs) return Math.min(graceMs, patienceMs);
+    return Math.min(patienceMs, Math.max(graceMs, 4 * gapMs));
   }
 
   #leftMs(endsAtMs: number): number {
     return endsAtMs - this.#clock.now();
-  }
-
-  /** Between the starts of two validating lists: 5 ms, and 1 ms more per 20 objects, so that polling stays cheap. */
-  #listSpacingMs(): number {
-    return 5 + this.#writer.objects / 20;
   }
 }
 
@@ -393,6 +375,15 @@ interface TooLate {
 
 const TOO_LATE: TooLate = { kind: 'failed', reason: 'upstream did not answer in time' };
 
-function unproven(reason: string): ViewOutcome {
-  return { kind: 'unproven', reason };
+function proven(path: ProofPath, view: View): Proof {
+  return { path, outcome: { kind: 'view', view } };
 }
+
+function failed(reason: string): Proof {
+  return { path: 'unproven', outcome: unproven(reason) };
+}
+
+const FORWARD: Proof = {
+  path: 'forward',
+  outcome: unproven('upstream answers this sooner than a proof'),
+};

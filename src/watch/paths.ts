@@ -6,9 +6,14 @@ import { collectionPath, type Resource } from '../k8s/resource.ts';
 
 export const ACCEPT_JSON = 'application/json';
 
-/** Metadata only where the server can; the full objects carry the same metadata. */
-export const ACCEPT_METADATA =
-  'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json';
+const AS_METADATA = ';as=PartialObjectMetadataList;v=v1;g=meta.k8s.io';
+
+/** Metadata only where the server can, as protobuf where it can; the full objects carry the same metadata. */
+export const ACCEPT_METADATA = [
+  `application/vnd.kubernetes.protobuf${AS_METADATA}`,
+  `${ACCEPT_JSON}${AS_METADATA}`,
+  ACCEPT_JSON,
+].join(',');
 
 /** The current state as events, a marked bookmark, then changes; everything in one stream. */
 export function streamingListPath(resource: Resource, timeoutSeconds: number): string {

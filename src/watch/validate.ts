@@ -1,5 +1,5 @@
 /**
- * Proves a small lane current by comparison: one list of names and revisions from upstream, now, against what the lane
+ * Proves a lane current by comparison: one list of names and revisions from upstream, now, against what the lane
  * holds (apiserver-semantics 12.4 C). Same objects at the same revisions means the same state, so what the lane holds at
  * that position is the state at the list's revision, however old its frontier.
  *
@@ -8,13 +8,23 @@
  */
 
 import { parseRevisionBytes } from '../k8s/revision.ts';
+import type { Encoding } from '../k8s/encoding.ts';
+import { jsonEncoding } from '../k8s/encoding-json.ts';
+import { protobufEncoding } from '../k8s/encoding-protobuf.ts';
 import type { Resource } from '../k8s/resource.ts';
 import { JsonScanner } from '../k8s/scan-json.ts';
-import { JsonListScanner } from '../k8s/scan-list-json.ts';
+import { ProtobufScanner } from '../k8s/scan-protobuf.ts';
 import type { LaneWriter } from './lane-writer.ts';
 import { ACCEPT_METADATA, listPath } from './paths.ts';
 import { readBody, statusReason } from './read-body.ts';
-import { type CallBounds, openWithin, reasonOf, type UpstreamReader } from './upstream-reader.ts';
+import {
+  type CallBounds,
+  headerOf,
+  openWithin,
+  reasonOf,
+  type ReadResponse,
+  type UpstreamReader,
+} from './upstream-reader.ts';
 
 /** Items compared between two turns of the event loop. */
 const SLICE_ITEMS = 128;
@@ -22,6 +32,7 @@ const SLICE_ITEMS = 128;
 /** A list of names, revisions and places, as upstream gave it. */
 export interface FetchedList {
   readonly kind: 'list';
+  readonly encoding: Encoding;
   readonly bytes: Uint8Array;
   readonly revision: number;
   /** Start and end of each item, one after the other. */
@@ -53,10 +64,11 @@ export async function fetchMetadataList(
     const request = { headers: { accept: ACCEPT_METADATA } };
     const response = await openWithin(reader, listPath(resource, 0, ''), request, bounds);
     if (response.status !== 200) {
-      return { kind: 'failed', reason: await statusReason(response, limits) };
+      return { kind: 'failed', reason: await statusReason(response, limits, encodingOf(response)) };
     }
     const bytes = await readBody(response.body, limits);
-    const list = new JsonListScanner();
+    const encoding = encodingOf(response);
+    const list = encoding.makeListCursor();
     const places: number[] = [];
     list.open(bytes, 0, bytes.length);
     while (list.next()) {
@@ -70,15 +82,21 @@ export async function fetchMetadataList(
     if (revision <= 0 || list.continueToken !== '') {
       return { kind: 'failed', reason: 'validating list: not complete at one revision' };
     }
-    return { kind: 'list', bytes, revision, places };
+    return { kind: 'list', encoding, bytes, revision, places };
   } catch (error) {
     return { kind: 'failed', reason: reasonOf(error) };
   }
 }
 
+/** Upstream chose among the forms it was offered. */
+function encodingOf(response: ReadResponse): Encoding {
+  const type = headerOf(response, 'content-type') ?? '';
+  return type.includes('protobuf') ? protobufEncoding : jsonEncoding;
+}
+
 export class Comparer {
   readonly #writer: LaneWriter;
-  readonly #scan = new JsonScanner();
+  readonly #scanners = { json: new JsonScanner(), protobuf: new ProtobufScanner() };
   readonly #turn: () => Promise<void>;
 
   /** @param turn lets the event loop turn. */
@@ -90,15 +108,16 @@ export class Comparer {
   /** Compares in slices; when the lane moves meanwhile, the question may be asked again. */
   async compare(list: FetchedList): Promise<Comparison> {
     const writer = this.#writer;
-    const { bytes, places } = list;
+    const { bytes, places, encoding } = list;
+    const scan = this.#scanners[encoding.name];
     const items = places.length / 2;
     const position = writer.head;
     if (items !== writer.objects) return { kind: 'different' };
     for (let k = 0; k < items; k++) {
-      if (!this.#scan.scanObject(bytes, places[2 * k], places[2 * k + 1])) {
-        return { kind: 'failed', reason: `validating list item ${k}: ${this.#scan.problem}` };
+      if (!scan.scanItem(bytes, places[2 * k], places[2 * k + 1])) {
+        return { kind: 'failed', reason: `validating list item ${k}: ${scan.problem}` };
       }
-      if (!writer.contains(bytes, this.#scan)) return { kind: 'different' };
+      if (!writer.contains(bytes, scan)) return { kind: 'different' };
       if (k % SLICE_ITEMS === SLICE_ITEMS - 1) {
         await this.#turn();
         if (writer.head !== position) return { kind: 'moved' };

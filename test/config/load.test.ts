@@ -15,7 +15,7 @@ describe('defaults', () => {
     expect(config.freshness).toEqual({
       barrierTimeoutMs: 3_000,
       waitForEventsMs: 100,
-      validateMaxObjects: 2_000,
+      validateMaxObjects: 100_000,
     });
     expect(config.serving.bindAddress).toBe('0.0.0.0');
     expect(config.serving.securePort).toBe(8_443);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { metricTable, requestDuration } from '../../src/observe/metric-table.ts';
+import { metricTable, proofDuration, requestDuration } from '../../src/observe/metric-table.ts';
 import { eachOption } from '../../src/config/config.ts';
 import { options } from '../../src/config/options.ts';
 import { simulateOptions } from '../../src/config/simulate-options.ts';
@@ -37,7 +37,7 @@ describe.each(documents())('%s', (path) => {
   });
 
   test('names metrics that exist', () => {
-    const known = new Set([...metricTable, requestDuration].map(({ name }) => name));
+    const known = new Set([...metricTable, requestDuration, proofDuration].map(({ name }) => name));
     for (const [name] of text(path).matchAll(/\bwatershed_[a-z_]+[a-z]\b/g)) {
       expect(known, name).toContain(name.replace(/_(bucket|count|sum)$/, ''));
     }

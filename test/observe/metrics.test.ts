@@ -1,10 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { MAX_LANES_SHOWN, metricTable, requestDuration } from '../../src/observe/metric-table.ts';
+import {
+  MAX_LANES_SHOWN,
+  metricTable,
+  proofDuration,
+  requestDuration,
+} from '../../src/observe/metric-table.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
 import { RequestCounters } from '../../src/observe/requests.ts';
 import { laneStatus, proxyStatus } from './support.ts';
 
-const definitions = [...metricTable, requestDuration];
+const definitions = [...metricTable, requestDuration, proofDuration];
 
 describe('metric names', () => {
   // The classes of fault that `promtool check metrics` reports.
@@ -53,12 +58,21 @@ describe('the /metrics text', () => {
       'watershed_window_floor_revision{group="",version="v1",resource="pods",form="json"} 8000',
       'watershed_events_received_total{group="",version="v1",resource="pods",form="json",type="modified"} 5000',
       'watershed_watches_ended_total{reason="slow"} 1',
-      'watershed_read_waits_total{group="",version="v1",resource="pods",form="json",result="unproven"} 1',
+      'watershed_read_waits_total{group="",version="v1",resource="pods",form="json",proof="unproven"} 1',
+      'watershed_proof_probes_total{group="",version="v1",resource="pods"} 42',
       'watershed_upstream_connected 1',
       'watershed_lanes{state="live"} 2',
     ]) {
       expect(lines).toContain(line);
     }
+  });
+
+  test('holds how long each way of proof took', async () => {
+    const metrics = new Metrics(proxyStatus, new RequestCounters());
+    metrics.observeProof('validate', 30);
+    const lines = (await metrics.render()).split('\n');
+    expect(lines).toContain('watershed_read_proof_seconds_bucket{le="0.025",proof="validate"} 0');
+    expect(lines).toContain('watershed_read_proof_seconds_bucket{le="0.05",proof="validate"} 1');
   });
 
   test('counters are totals, not sums of scrapes', async () => {

@@ -30,7 +30,12 @@ export function laneStatus(over: Partial<LaneStatus> = {}): LaneStatus {
     lists: 12,
     listObjectsRead: 3_600,
     listObjectsSent: 1_200,
-    freshness: { proven: 11, unproven: 1, waitedMs: 4_500 },
+    freshness: {
+      proofs: { probe: 6, wait: 3, validate: 1, delta: 1, forward: 2, unproven: 1 },
+      waitedMs: 4_500,
+      lists: 1,
+      deltas: 1,
+    },
     ...over,
   };
 }
@@ -52,6 +57,7 @@ export function proxyStatus(over: Partial<ProxyStatus> = {}): ProxyStatus {
       laneStatus(),
       laneStatus({ group: 'coordination.k8s.io', resource: 'leases', objects: 5_000 }),
     ],
+    probes: [{ group: '', version: 'v1', resource: 'pods', count: 42 }],
     requests: {
       rows: [
         {
