@@ -18,9 +18,13 @@ interface Clause {
 
 /** Up to this length Go's sort is a plain insertion sort, whose result is known for any order. */
 const MAX_CLAUSES = 12;
-/** Parameters with a meaning upstream; others (charset, ...) are ignored there. */
+/**
+ * Parameters with a meaning upstream; others (charset, ...) are ignored there. `drop` is one of them up to 1.36, and from
+ * 1.37 on it has a meaning where the gate ManagedFieldsOptOut is on (KEP-5958): only upstream knows.
+ */
 const MEANINGFUL: ReadonlySet<string> = new Set([
   'as',
+  'drop',
   'g',
   'v',
   'stream',
