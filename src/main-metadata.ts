@@ -56,6 +56,14 @@ export class MetadataLanes {
     return mayOpen ? this.#options.lanes.get(subject) : undefined;
   }
 
+  /** One of the lanes that may answer is open, and out of touch with upstream. */
+  isCutOff(subject: LaneSubject): boolean {
+    const { lanes } = this.#options;
+    return [subject, subject.cutFrom].some(
+      (one) => one !== undefined && lanes.find(one)?.lane.state.kind === 'disconnected',
+    );
+  }
+
   async #viewFor({ cutFrom, codec, resource }: LaneSubject): Promise<LaneEntry | undefined> {
     const whole = cutFrom && this.#options.lanes.find(cutFrom);
     const form = cutFrom?.codec.metadata;

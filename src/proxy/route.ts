@@ -25,6 +25,7 @@ import { supportsFields } from '../k8s/selectable-fields.ts';
 import type { Admission } from './admit.ts';
 import type { Exchange } from './exchange.ts';
 import { headerCount } from './headers.ts';
+import { unreachable } from './pass-through.ts';
 import type { PassThrough } from './pass-through.ts';
 import { isWatchTarget } from './request-kind.ts';
 import type { RequestLog } from './request-log.ts';
@@ -55,6 +56,8 @@ export interface Subjects {
 export interface LaneSource {
   /** `mayOpen` false: the subject's own lane could not answer, but the one it is cut from could. */
   get(subject: LaneSubject, mayOpen: boolean): Promise<LaneEntry | undefined>;
+  /** A lane that would answer is open, and out of touch with upstream. */
+  isCutOff(subject: LaneSubject): boolean;
 }
 
 export interface Judge {
@@ -88,6 +91,13 @@ export interface RouteParts {
   readonly shardedListAndWatch: boolean;
 }
 
+/** Answered with neither bytes of the cache nor upstream's. */
+interface Refused {
+  readonly kind: 'refused';
+}
+
+const REFUSED: Refused = Object.freeze({ kind: 'refused' });
+
 /** A request the grammar and discovery know; nothing is decided about the caller yet. */
 type Eligible =
   | { readonly verb: 'get'; readonly target: ObjectTarget; readonly options: GetOptions }
@@ -115,7 +125,7 @@ export class Route {
     this.#serve(exchange).then(
       (served) => {
         if (served.kind === 'served') log.servedFromCache(exchange);
-        else this.#pass(exchange, served.reason, served.target);
+        else if (served.kind === 'not-served') this.#pass(exchange, served.reason, served.target);
       },
       (error: unknown) => {
         log.failed(exchange, error);
@@ -131,7 +141,7 @@ export class Route {
     this.#parts.passThrough.serve(exchange, target);
   }
 
-  async #serve(exchange: Exchange): Promise<Served> {
+  async #serve(exchange: Exchange): Promise<Served | Refused> {
     const target = parseRequestTarget(exchange.target);
     const known = target.kind !== 'other' && this.#parts.subjects.resourceOf(target);
     if (known) this.#parts.log.about(exchange, known, target.namespace);
@@ -158,16 +168,29 @@ export class Route {
     eligible: Eligible,
     subject: LaneSubject,
     mayOpen: boolean,
-  ): Promise<Served> {
+  ): Promise<Served | Refused> {
     const credential = credentialOf(exchange.rawHeaders);
     if (credential.kind !== 'bearer') return notServed('no bearer token');
     const attributes = attributesOf(eligible.verb, eligible.target, eligible.options);
     const decision = await this.#parts.judge.authorize(credential, attributes);
+    if (decision.kind === 'undecided' && this.#mustComeAgain(eligible, subject)) {
+      exchange.respondStatus(unreachable(exchange.target));
+      return REFUSED;
+    }
     if (decision.kind !== 'allow') return notServed(`permission ${decision.kind}`);
     const entry = await this.#parts.lanes.get(subject, mayOpen);
     if (entry === undefined) return notServed(mayOpen ? 'lane not ready' : 'field selector');
     if (exchange.aborted) return notServed('client gone');
     return this.#fromLane(exchange, entry, eligible, decision.authorized, credential);
+  }
+
+  /**
+   * A watch that resumes while upstream is away would reach it as it comes back, with its past forgotten, and be told 410
+   * where the lane may yet lead it over (semantics 9.4 rule 1).
+   */
+  #mustComeAgain(eligible: Eligible, subject: LaneSubject): boolean {
+    const resumes = eligible.verb === 'watch' && (eligible.options.resourceVersion ?? 0) > 0;
+    return resumes && this.#parts.lanes.isCutOff(subject);
   }
 
   async #fromLane(
