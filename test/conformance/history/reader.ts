@@ -142,9 +142,10 @@ export async function list(
   while (pages.length < maxPages) {
     const answer = await read(parts, ask, path, 'list');
     if (answer === undefined) break;
-    answeredAs = answer.form;
     let token = '';
     if (answer.status === 200) {
+      // A refusal may come in another form than the pages before it.
+      answeredAs = answer.form;
       const seen = answer.decoder.list(answer.body);
       const { items, remaining } = seen;
       token = seen.token;
