@@ -195,7 +195,9 @@ class Campaign {
   async #rest(): Promise<void> {
     for (const watcher of this.#watchers) watcher.steady = true;
     const revision = await this.#store.catchUp();
-    const deadlineMs = performance.now() + restTimeoutMs;
+    const beganMs = performance.now();
+    const deadlineMs = beganMs + restTimeoutMs;
+    let last = 'none';
     const open = new Map(this.#watchers.map((watcher) => [watcher, watcher.record]));
     for (;;) {
       for (const [watcher, record] of open) {
@@ -204,6 +206,7 @@ class Campaign {
           watcher.record === record &&
           this.#judging.standing(record, watcher.parts.target).outstanding > 0;
         if (!behind) open.delete(watcher);
+        else last = `${watcher.parts.target.name} ${record.label}`;
       }
       if (open.size === 0) break;
       if (performance.now() > deadlineMs) {
@@ -216,6 +219,7 @@ class Campaign {
       await sleep(judgeEveryMs);
     }
     this.#tally.add('rests');
+    this.#log(`at rest after ${Math.round(performance.now() - beganMs)} ms, last: ${last}`);
     for (const watcher of this.#watchers) watcher.steady = false;
   }
 
