@@ -31,6 +31,11 @@ export interface ControlPlaneOptions {
   readonly apiserverFlags?: readonly string[];
   readonly apiserverEnv?: NodeJS.ProcessEnv;
   readonly etcdFlags?: readonly string[];
+  /**
+   * Resources kept in a second etcd (`--etcd-servers-overrides`), as `/configmaps` or
+   * `coordination.k8s.io/leases`: their revisions come from another clock.
+   */
+  readonly secondStore?: readonly string[];
 }
 
 export type CertificateUser = 'admin-cert' | 'node-1';
@@ -59,6 +64,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       options,
       port: await freePort(),
       etcdPort: await freePort(),
+      secondEtcdPort: await freePort(),
     });
     try {
       await controlPlane.start();
@@ -79,11 +85,14 @@ interface ControlPlaneParts {
   readonly options: ControlPlaneOptions;
   readonly port: number;
   readonly etcdPort: number;
+  readonly secondEtcdPort: number;
 }
 
 export class ControlPlane {
   readonly url: string;
   readonly etcdUrl: string;
+  /** Where nothing listens unless `secondStore` names a resource. */
+  readonly secondEtcdUrl: string;
   /** The authority that signed the serving certificate. */
   readonly caFile: string;
   readonly directory: string;
@@ -102,6 +111,7 @@ export class ControlPlane {
     this.#parts = parts;
     this.url = `https://127.0.0.1:${parts.port}`;
     this.etcdUrl = `http://127.0.0.1:${parts.etcdPort}`;
+    this.secondEtcdUrl = `http://127.0.0.1:${parts.secondEtcdPort}`;
     this.directory = parts.directory;
     this.certificates = parts.certificates;
     this.binaries = parts.binaries;
@@ -113,7 +123,13 @@ export class ControlPlane {
   /** Called once by startControlPlane. */
   async start(): Promise<void> {
     await writeFile(join(this.directory, 'tokens.csv'), tokenFile());
-    await this.#startEtcd();
+    this.#etcd = await this.#spawnEtcd('etcd', this.#parts.etcdPort);
+    await healthy(this.#etcd, this.etcdUrl);
+    if (this.#secondStore.length > 0) {
+      const second = await this.#spawnEtcd('second-etcd', this.#parts.secondEtcdPort);
+      this.#others.add(second);
+      await healthy(second, this.secondEtcdUrl);
+    }
     await this.#startApiserver();
   }
 
@@ -190,27 +206,27 @@ export class ControlPlane {
   async stop(): Promise<void> {
     process.removeListener('exit', this.#onExit);
     this.#client.close();
-    await Promise.all([...this.#others].map((server) => server.stop()));
+    const others = [...this.#others];
+    const clients = others.filter(({ name }) => name !== 'second-etcd');
+    await Promise.all(clients.map((server) => server.stop()));
     await this.#apiserver?.stop();
-    await this.#etcd?.stop();
+    await Promise.all([this.#etcd, ...others].map((server) => server?.stop()));
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  async #startEtcd(): Promise<void> {
-    const flags = etcdFlags({
-      directory: this.directory,
-      clientPort: this.#parts.etcdPort,
-      peerPort: await freePort(),
-    });
-    this.#etcd = new ServerProcess({
-      name: 'etcd',
+  get #secondStore(): readonly string[] {
+    return this.#parts.options.secondStore ?? [];
+  }
+
+  async #spawnEtcd(name: 'etcd' | 'second-etcd', clientPort: number): Promise<ServerProcess> {
+    const { directory } = this;
+    const flags = etcdFlags({ directory, name, clientPort, peerPort: await freePort() });
+    return new ServerProcess({
+      name,
       program: this.binaries.etcd,
       args: [...flags, ...(this.#parts.options.etcdFlags ?? [])],
-      logFile: join(this.directory, 'etcd.log'),
+      logFile: join(directory, `${name}.log`),
     });
-    await this.#etcd.waitUntil(async () => {
-      return (await fetch(`${this.etcdUrl}/health`)).status === 200;
-    }, readyTimeoutMs);
   }
 
   async #startApiserver(): Promise<void> {
@@ -219,6 +235,7 @@ export class ControlPlane {
       port: this.#parts.port,
       tokenFile: join(this.directory, 'tokens.csv'),
       certificates: this.certificates,
+      overrides: this.#secondStore.map((resource) => `${resource}#${this.secondEtcdUrl}`),
     });
     this.#apiserver = new ServerProcess({
       name: 'kube-apiserver',
@@ -242,6 +259,10 @@ export class ControlPlane {
     for (const server of [...this.#others, this.#apiserver, this.#etcd]) server?.killNow();
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+function healthy(etcd: ServerProcess, url: string): Promise<void> {
+  return etcd.waitUntil(async () => (await fetch(`${url}/health`)).status === 200, readyTimeoutMs);
 }
 
 /** A certificate speaks for itself only when no token does. */

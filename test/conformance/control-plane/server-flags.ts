@@ -7,6 +7,8 @@ import type { Certificates } from './certificates.ts';
 
 export function etcdFlags(options: {
   readonly directory: string;
+  /** Names its folder of data. */
+  readonly name: string;
   readonly clientPort: number;
   readonly peerPort: number;
 }): string[] {
@@ -14,7 +16,7 @@ export function etcdFlags(options: {
   const peer = `http://127.0.0.1:${options.peerPort}`;
   return [
     '--name=test',
-    `--data-dir=${join(options.directory, 'etcd')}`,
+    `--data-dir=${join(options.directory, options.name)}`,
     `--listen-client-urls=${client}`,
     `--advertise-client-urls=${client}`,
     `--listen-peer-urls=${peer}`,
@@ -32,10 +34,13 @@ export function apiserverFlags(options: {
   readonly port: number;
   readonly tokenFile: string;
   readonly certificates: Certificates;
+  /** `group/resource#url` of resources that live in another etcd. */
+  readonly overrides: readonly string[];
 }): string[] {
-  const { certificates } = options;
+  const { certificates, overrides } = options;
   return [
     `--etcd-servers=http://127.0.0.1:${options.etcdPort}`,
+    ...(overrides.length === 0 ? [] : [`--etcd-servers-overrides=${overrides.join(',')}`]),
     '--bind-address=127.0.0.1',
     `--secure-port=${options.port}`,
     // Nothing routes to the `kubernetes` service here, and its reconciler refuses a loopback address.
