@@ -29,6 +29,7 @@ export interface FaultParts {
 
 const pollMs = 100;
 const crdTimeoutMs = 30_000;
+const startTimeoutMs = 180_000;
 const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
 interface Definition {
@@ -66,16 +67,16 @@ export class Faults {
       const { controlPlane } = this.#parts;
       switch (kind) {
         case 'apiserver SIGKILL':
-          await controlPlane.restartApiserver({ downMs: random.below(3_000) });
+          await this.#restartApiserver(random.below(3_000));
           break;
         case 'apiserver SIGTERM':
           await this.#endGracefully(random.between(500, 8_000));
           break;
         case 'proxy SIGKILL':
-          await target.watershed.restart('SIGKILL');
+          await this.#restartProxy(target, 'SIGKILL');
           break;
         case 'proxy SIGTERM':
-          await target.watershed.restart('SIGTERM');
+          await this.#restartProxy(target, 'SIGTERM');
           break;
         case 'definition changed':
           await this.#changeDefinition(random.pick(['widgets', 'gadgets']));
@@ -139,7 +140,22 @@ export class Faults {
     const { apiserverPid } = controlPlane;
     if (apiserverPid !== undefined) process.kill(apiserverPid, 'SIGTERM');
     await sleep(graceMs);
-    await controlPlane.restartApiserver();
+    await this.#restartApiserver(0);
+  }
+
+  async #restartApiserver(downMs: number): Promise<void> {
+    const { controlPlane } = this.#parts;
+    await patiently(
+      () => controlPlane.restartApiserver({ downMs }),
+      async () => (await controlPlane.request('GET', '/readyz')).status === 200,
+    );
+  }
+
+  async #restartProxy({ watershed }: Target, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    await patiently(
+      () => watershed.restart(signal),
+      async () => (await fetch(`${watershed.adminUrl}/readyz`)).status === 200,
+    );
   }
 
   async #stall(
@@ -190,6 +206,22 @@ export class Faults {
   #count(kind: string): void {
     this.#parts.tally.add(`fault: ${kind}`);
     this.#parts.log(`fault: ${kind}`);
+  }
+}
+
+/** On a loaded machine a start may take longer than it is waited for elsewhere. */
+async function patiently(
+  start: () => Promise<void>,
+  isReady: () => Promise<boolean>,
+): Promise<void> {
+  try {
+    await start();
+  } catch (error) {
+    const deadlineMs = performance.now() + startTimeoutMs;
+    while (!(await isReady().catch(() => false))) {
+      if (performance.now() > deadlineMs) throw error;
+      await sleep(pollMs);
+    }
   }
 }
 

@@ -197,30 +197,35 @@ function told(events: readonly ExpectedEvent[]): string {
   return `${names.join(', ')}${more}`;
 }
 
+/** Changes back from now among which the moment of initial objects without a mark is looked for. */
+const maxMoments = 3_000;
+
 /** Without a mark at the end of the initial objects some moment must explain what was shown. */
 function judgeUnmarked(truth: Truth, record: WatchRecord): Verdict {
-  const { resource, selection, frames, start } = record;
+  const { resource, selection, frames, start, form } = record;
   if (start.kind !== 'initial') throw new Error('no initial objects');
-  const moments = [
-    start.atLeast,
-    ...truth.changesAfter(resource, start.atLeast).map(revisionOfChange),
-  ];
-  let best: Verdict | undefined;
+  const changes = truth.changesAfter(resource, start.atLeast).slice(-maxMoments);
+  const moments = [...changes.map(({ revision }) => revision).toReversed(), start.atLeast];
+  // Broken off among the initial objects: nothing more can be said than that they are not too many.
+  let isPart = false;
+  let closest: Verdict | undefined;
   for (const revision of moments) {
-    const count = truth.stateAt(resource, selection, revision).length;
-    // Broken off among the initial objects: nothing more can be said than that they were in order.
-    if (count > frames.length) continue;
+    const state = truth.stateAt(resource, selection, revision);
+    const shown = frames.slice(0, state.length).filter((frame) => frame.kind === 'event');
+    isPart ||= state.length > frames.length;
+    if (shown.length < state.length) continue;
+    const objects = shown.map(({ object }) => object);
+    if (sameState(truth, form, state, objects) !== undefined) continue;
     const mark: Frame = { kind: 'bookmark', revision, initialEnd: true };
-    const marked = [...frames.slice(0, count), mark, ...frames.slice(count)];
+    const marked = [...shown, mark, ...frames.slice(state.length)];
     const verdict = new WatchJudge(truth, { ...record, frames: marked }).run();
     if (verdict.violations.length === 0) return verdict;
-    if (best === undefined || verdict.violations.length < best.violations.length) best = verdict;
+    closest = verdict;
   }
-  return best ?? { violations: [], judged: 0, outstanding: Infinity };
-}
-
-function revisionOfChange({ revision }: { readonly revision: number }): number {
-  return revision;
+  if (closest !== undefined) return closest;
+  const text = 'no moment had these initial objects';
+  const violations: Violation[] = isPart ? [] : [{ property: 'snapshot', text }];
+  return { violations, judged: 0, outstanding: Infinity };
 }
 
 /** The moment it starts at is not told: from its first event on nothing may be missing. */
