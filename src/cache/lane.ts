@@ -176,8 +176,9 @@ export class Lane {
     return this.#load;
   }
 
-  /** Is the scanned object live here at the same revision? */
+  /** Is the scanned object live here at the same revision? A closed lane holds nothing. */
   contains(bytes: Uint8Array, scan: ScannedEvent): boolean {
+    if (this.#state.kind === 'closed') return false;
     this.#key.set(bytes, scan);
     const slot = this.index.findKey(this.#key.bytes, 0, this.#key.length);
     if (slot < 0 || !this.index.isLive(slot)) return false;

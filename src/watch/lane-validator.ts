@@ -86,6 +86,9 @@ export class LaneValidator {
     const { writer, lane, clock, call, callTimeoutMs } = this.#options;
     const { epoch } = lane;
     const { frontier } = writer;
+    // Who was next in line when the lane was closed.
+    const late = this.#options.closed();
+    if (late !== '') return unproven(late);
     const beganMs = clock.now();
     const list = await call((bounds) => fetchMetadataList(this.#options, bounds));
     if (list.kind === 'failed') return unproven(list.reason);

@@ -33,12 +33,15 @@ export class UpstreamRevision {
   latest = 0;
   readonly #probes: Coalesced<ProbeOutcome>;
   readonly #calls = new Set<AbortController>();
+  #closed = false;
 
   constructor(options: UpstreamRevisionOptions) {
     const { resource, reader, clock = systemClock, timeoutMs, pace = DEFAULT_PACE } = options;
     this.pace = new CallPace(clock, pace);
     this.#probes = new Coalesced(
       async () => {
+        // Who was next in line when everybody left.
+        if (this.#closed) return { kind: 'failed', reason: 'nobody needs the revision any more' };
         const controller = new AbortController();
         this.#calls.add(controller);
         const bounds = { clock, controller, openTimeoutMs: timeoutMs };
@@ -61,8 +64,9 @@ export class UpstreamRevision {
     return this.#probes.join();
   }
 
-  /** Ends the calls in flight: nobody needs their answers. */
+  /** Ends the calls in flight and makes no more: nobody needs their answers. */
   close(): void {
+    this.#closed = true;
     for (const controller of this.#calls) controller.abort();
   }
 }

@@ -118,12 +118,17 @@ describe('a lane', () => {
 
   test('ends its watches and gives its slabs back when it is closed', () => {
     const lane = new TestLane();
+    const pod = Buffer.from(podOfA('x', 5));
     lane.list(10, [podOfA('x', 5)]);
     const { ends } = watchAll(lane);
+    lane.scanner.scanItem(pod, 0, pod.length);
+    expect(lane.lane.contains(pod, lane.scanner)).toBe(true);
     lane.lane.close('resource is gone');
     expect(ends).toEqual(['closed']);
     expect(lane.lane.arena.slabCount).toBe(0);
     expect(lane.lane.state).toEqual({ kind: 'closed', reason: 'resource is gone' });
+    // A comparison may be under way.
+    expect(lane.lane.contains(pod, lane.scanner)).toBe(false);
   });
 
   test('holds cluster-scoped objects under their names', () => {

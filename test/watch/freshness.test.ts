@@ -274,6 +274,34 @@ describe('without a proof', () => {
     expect(await made.freshness.quick(3_000)).toEqual({ kind: 'unproven', reason: 'idle' });
   });
 
+  test('a closed lane asks upstream for nothing more, not even for who was next', async () => {
+    const made = await bench();
+    made.upstream.answers.list.push({ kind: 'hang' });
+    const first = made.freshness.view(3_000);
+    await until(() => made.upstream.count('list') === 1, 'the list');
+    const next = made.freshness.view(3_000);
+    made.freshness.close('idle');
+    expect(await first).toEqual({ kind: 'unproven', reason: 'idle' });
+    // The next list would rest as long as half of the first one took.
+    await made.clock.advance(3_000);
+    expect(await next).toEqual({ kind: 'unproven', reason: 'idle' });
+    expect(made.upstream.count('list')).toBe(1);
+  });
+
+  test('nor a probe', async () => {
+    const made = await bench({ ...LARGE, pace: { perSecond: 1, burst: 1 } });
+    await busy(made);
+    made.upstream.answers.probe.push({ kind: 'hang' });
+    const first = made.freshness.view(3_000);
+    await until(() => made.upstream.count('probe') === 1, 'the probe');
+    const next = made.freshness.view(3_000);
+    made.freshness.close('idle');
+    expect(await first).toEqual({ kind: 'unproven', reason: 'idle' });
+    await made.clock.advance(3_000);
+    expect(await next).toEqual({ kind: 'unproven', reason: 'idle' });
+    expect(made.upstream.count('probe')).toBe(1);
+  });
+
   test('an upstream that was set back makes the lane list anew', async () => {
     const made = await bench();
     await busy(made);
