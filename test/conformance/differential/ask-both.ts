@@ -21,6 +21,8 @@ const usesPerConnection = 40;
 const pollMs = 20;
 /** An answer that says nothing for so long and does not end is a watch without an end. */
 const silentMs = 6_000;
+/** How long a used connection rests before it is closed: Node fails hard when a frame is still on its way then. */
+const restMs = 1_000;
 /** Longer than any answer here takes, on any machine. */
 const patienceMs = 60_000;
 
@@ -35,6 +37,7 @@ interface Lease {
 export class BothServers {
   readonly #stack: Stack;
   readonly #leases = new Map<string, Lease>();
+  readonly #closing = new Set<Promise<void>>();
 
   constructor(stack: Stack) {
     this.#stack = stack;
@@ -61,7 +64,8 @@ export class BothServers {
   }
 
   async close(): Promise<void> {
-    for (const { client } of this.#leases.values()) (await client).close();
+    for (const lease of this.#leases.values()) this.#retire(lease);
+    await Promise.all(this.#closing);
   }
 
   async #answers(
@@ -111,7 +115,14 @@ export class BothServers {
 
   #giveBack(lease: Lease): void {
     lease.open--;
-    if (lease.open > 0 || lease.uses < usesPerConnection) return;
-    void lease.client.then((client) => client.close());
+    if (lease.open === 0 && lease.uses >= usesPerConnection) this.#retire(lease);
+  }
+
+  #retire({ client }: Lease): void {
+    const closing = sleep(restMs)
+      .then(() => client)
+      .then((idle) => idle.close())
+      .finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 }

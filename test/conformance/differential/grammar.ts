@@ -120,7 +120,8 @@ export class Grammar {
     const dice = this.#dice;
     const form = formOf(dice, 'other', mood === 'broken' ? 'usual' : mood);
     const subject = dice.pick(subjects);
-    const key = dice.pick(this.#past.keys.get(subject.name) ?? ['none/none']);
+    const keys = this.#past.keys.get(subject.name) ?? [];
+    const key = keys.length > 0 ? dice.pick(keys) : 'none/none';
     const subresource = dice.pick(['status', 'scale', 'log', 'proxy', 'binding', 'token', 'nope']);
     const path = dice.chance(0.3)
       ? `${objectPath(subject, key)}/${subresource}`

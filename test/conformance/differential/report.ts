@@ -77,7 +77,7 @@ export class Counts {
       ({ asked, status }) => asked.mood === 'usual' && status < 300 && asked.verb !== 'other',
     );
     const explained = Map.groupBy(
-      verdicts.flatMap((verdict) => verdict.explained),
+      verdicts.flatMap((verdict) => [...new Set(verdict.explained)]),
       (name) => name,
     );
     const again = verdicts.filter(({ attempts }) => attempts > 1).length;

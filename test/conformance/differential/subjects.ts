@@ -9,7 +9,6 @@ export interface Subject {
   /** `/api/v1` or `/apis/group/version`. */
   readonly root: string;
   readonly plural: string;
-  readonly kind: string;
   readonly namespaced: boolean;
   readonly custom: boolean;
   /** Fields that are accepted, with values that some objects have. */
@@ -26,11 +25,11 @@ interface Scope {
   readonly weight?: number;
 }
 
-function define(root: string, plural: string, kind: string, scope: Scope): Subject {
+function define(root: string, plural: string, scope: Scope): Subject {
   const { namespaced, fields = [], weight = 2 } = scope;
   const custom = root.includes(crdGroup);
   const version = root.endsWith('beta1') ? `${plural} v1beta1` : plural;
-  return { name: version, root, plural, kind, namespaced, custom, fields, weight };
+  return { name: version, root, plural, namespaced, custom, fields, weight };
 }
 
 const namespaced: Scope = { namespaced: true };
@@ -53,34 +52,34 @@ const podFields: Fields = [
 ];
 
 export const subjects: readonly Subject[] = [
-  define(core, 'pods', 'Pod', { namespaced: true, fields: podFields, weight: 6 }),
-  define(core, 'nodes', 'Node', {
+  define(core, 'pods', { namespaced: true, fields: podFields, weight: 6 }),
+  define(core, 'nodes', {
     namespaced: false,
     fields: [['spec.unschedulable', ['true', 'false', '']]],
     weight: 3,
   }),
-  define('/apis/coordination.k8s.io/v1', 'leases', 'Lease', namespaced),
-  define(core, 'configmaps', 'ConfigMap', { namespaced: true, weight: 3 }),
-  define(core, 'secrets', 'Secret', {
+  define('/apis/coordination.k8s.io/v1', 'leases', namespaced),
+  define(core, 'configmaps', { namespaced: true, weight: 3 }),
+  define(core, 'secrets', {
     namespaced: true,
     fields: [['type', ['Opaque', 'example.com/own', '']]],
   }),
-  define(core, 'services', 'Service', {
+  define(core, 'services', {
     namespaced: true,
     fields: [
       ['spec.clusterIP', ['None', '']],
       ['spec.type', ['ClusterIP', 'NodePort']],
     ],
   }),
-  define('/apis/discovery.k8s.io/v1', 'endpointslices', 'EndpointSlice', namespaced),
-  define(core, 'endpoints', 'Endpoints', { namespaced: true, weight: 1 }),
-  define(core, 'namespaces', 'Namespace', {
+  define('/apis/discovery.k8s.io/v1', 'endpointslices', namespaced),
+  define(core, 'endpoints', { namespaced: true, weight: 1 }),
+  define(core, 'namespaces', {
     namespaced: false,
     fields: [['status.phase', ['Active', 'Terminating']]],
   }),
-  define(apps, 'deployments', 'Deployment', namespaced),
-  define(apps, 'replicasets', 'ReplicaSet', namespaced),
-  define(`${demo}/v1`, 'widgets', 'Widget', {
+  define(apps, 'deployments', namespaced),
+  define(apps, 'replicasets', namespaced),
+  define(`${demo}/v1`, 'widgets', {
     namespaced: true,
     fields: [
       ['spec.color', colors],
@@ -88,7 +87,7 @@ export const subjects: readonly Subject[] = [
     ],
     weight: 3,
   }),
-  define(`${demo}/v1`, 'gadgets', 'Gadget', {
+  define(`${demo}/v1`, 'gadgets', {
     namespaced: false,
     fields: [
       ['spec.color', colors],
@@ -96,10 +95,25 @@ export const subjects: readonly Subject[] = [
     ],
   }),
   // Two served versions of one resource, each with selectable fields of its own.
-  define(`${demo}/v1`, 'gizmos', 'Gizmo', { namespaced: true, fields: [['spec.color', colors]] }),
-  define(`${demo}/v1beta1`, 'gizmos', 'Gizmo', {
+  define(`${demo}/v1`, 'gizmos', { namespaced: true, fields: [['spec.color', colors]] }),
+  define(`${demo}/v1beta1`, 'gizmos', {
     namespaced: true,
     fields: [['spec.size', ['small', 'large', '']]],
+  }),
+  // What kube-apiserver writes by itself, and two whose bookmarks or fields are special.
+  ...(
+    [
+      ['/apis/rbac.authorization.k8s.io/v1', 'clusterroles'],
+      ['/apis/apiextensions.k8s.io/v1', 'customresourcedefinitions'],
+      ['/apis/apiregistration.k8s.io/v1', 'apiservices'],
+      ['/apis/flowcontrol.apiserver.k8s.io/v1', 'flowschemas'],
+    ] as const
+  ).map(([root, plural]) => define(root, plural, { namespaced: false, weight: 0.5 })),
+  define(apps, 'daemonsets', { namespaced: true, weight: 0.5 }),
+  define('/apis/batch/v1', 'jobs', {
+    namespaced: true,
+    weight: 0.5,
+    fields: [['status.successful', ['0', '1']]],
   }),
 ];
 

@@ -101,7 +101,7 @@ export function framesOf(response: RecordedResponse): string[] {
   const text = textOf(response);
   return response.header('content-type')?.includes('protobuf') === true
     ? protobufFrames(text)
-    : text.split(/(?<=\n)/);
+    : text.split(/(?<=\n)/).filter((line) => line !== '');
 }
 
 /** Upstream may say the same bookmark twice on an idle watch, as its clock falls (semantics 4.5). */

@@ -4,16 +4,16 @@
 // shown here: transitions, races between a snapshot and the log, resumption at any revision.
 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { RecordedResponse } from '../support/recorded-response.ts';
-import { RecordingClient } from '../support/recording-client.ts';
-import { differences } from './support/compare.ts';
-import { buildTimeoutMs, describeWithControlPlane } from './support/go.ts';
-import { settle, storeRevision } from './support/history.ts';
-import { collection, query } from './support/resources.ts';
-import type { ResourceName } from './support/resources.ts';
-import { RandomAuthor } from './support/random-author.ts';
-import { authorization, quietFlags, startStack } from './support/stack.ts';
-import type { Stack } from './support/stack.ts';
+import type { RecordedResponse } from '../../support/recorded-response.ts';
+import { RecordingClient } from '../../support/recording-client.ts';
+import { differences } from '../support/compare.ts';
+import { buildTimeoutMs, describeWithControlPlane } from '../support/go.ts';
+import { settle, storeRevision } from '../support/history.ts';
+import { collection, query } from '../support/resources.ts';
+import type { ResourceName } from '../support/resources.ts';
+import { RandomAuthor } from '../support/random-author.ts';
+import { authorization, quietFlags, startStack } from '../support/stack.ts';
+import type { Stack } from '../support/stack.ts';
 
 const writes = 3_000;
 /** Writes between two rounds of new watches and lists. */
