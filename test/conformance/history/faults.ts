@@ -64,7 +64,6 @@ export class Faults {
       ] as const);
       this.#count(kind);
       const target = random.pick(this.#parts.targets);
-      const { controlPlane } = this.#parts;
       switch (kind) {
         case 'apiserver SIGKILL':
           await this.#restartApiserver(random.below(3_000));
