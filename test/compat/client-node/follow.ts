@@ -90,6 +90,8 @@ class Follower {
   lists = 0;
   events = 0;
   errors = 0;
+  /** Answers 429: come again, which costs nothing but time. */
+  refusals = 0;
 
   constructor(config: KubeConfig, subject: Subject) {
     this.subject = subject;
@@ -103,8 +105,11 @@ class Follower {
       this.informer.on(event, () => (this.events += 1));
     }
     this.informer.on('error', (error) => {
-      this.errors += 1;
-      if (this.notes.length < maxNotes) this.notes.push(`${subject.name}: ${String(error)}`);
+      const isRefusal = (error as { statusCode?: number } | undefined)?.statusCode === 429;
+      if (isRefusal) this.refusals += 1;
+      else this.errors += 1;
+      if (!isRefusal && this.notes.length < maxNotes)
+        this.notes.push(`${subject.name}: ${String(error)}`);
       setTimeout(() => void this.informer.start(), restartPauseMs);
     });
   }
@@ -181,6 +186,7 @@ console.log(
     events: sum(({ events }) => events),
     relists: sum(({ lists }) => Math.max(0, lists - 1)),
     errors: sum(({ errors }) => errors),
+    refusals: sum(({ refusals }) => refusals),
     equal: mismatches.length === 0,
     mismatches,
     notes: followers.flatMap(({ notes }) => notes),

@@ -32,9 +32,14 @@ class Counts:
         self.watches = 0
         self.events = 0
         self.errors = 0
+        # Answers 429: come again, which costs nothing but time.
+        self.refusals = 0
         self.notes = []
 
     def note(self, error):
+        if getattr(error, "status", None) == 429:
+            self.refusals += 1
+            return
         self.errors += 1
         if len(self.notes) < MAX_NOTES:
             self.notes.append(f"{type(error).__name__}: {error}"[:300])
@@ -270,6 +275,7 @@ def main():
         "events": sum(follower.counts.events for follower in followers),
         "relists": sum(max(0, follower.counts.lists - 1) for follower in followers),
         "errors": sum(follower.counts.errors for follower in followers),
+        "refusals": sum(follower.counts.refusals for follower in followers),
         "equal": not mismatches,
         "mismatches": mismatches,
         "notes": [f"{follower.name}: {note}" for follower in followers for note in follower.counts.notes],

@@ -51,16 +51,21 @@ export async function goClients(addresses: Addresses): Promise<FollowerProgram[]
 }
 
 export async function nodeClients(addresses: Addresses): Promise<FollowerProgram[]> {
-  const modules = {
-    '1.4': await clientNode14(),
-    '2.0': join(root, 'node_modules/@kubernetes/client-node'),
-  };
-  return Object.entries(modules).map(([version, module]) => ({
+  return [nodeClient('1.4', await clientNode14(), addresses), currentNodeClient(addresses)];
+}
+
+/** The release that the project itself depends on. */
+export function currentNodeClient(addresses: Addresses): FollowerProgram {
+  return nodeClient('2.0', join(root, 'node_modules/@kubernetes/client-node'), addresses);
+}
+
+function nodeClient(version: string, module: string, addresses: Addresses): FollowerProgram {
+  return {
     client: `client-node ${version}`,
     mode: 'informer',
     program: process.execPath,
     args: [follow, ...kubeconfigs(addresses), `--module=${module}`, `--timeout=${timeoutSeconds}`],
-  }));
+  };
 }
 
 export async function pythonClients(addresses: Addresses): Promise<FollowerProgram[]> {

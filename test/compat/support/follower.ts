@@ -11,6 +11,8 @@ export interface Verdict {
   /** How often everything was fetched again, all informers of the program together. */
   readonly relists: number;
   readonly errors: number;
+  /** Answers 429, told by the clients that do not come again by themselves. */
+  readonly refusals?: number;
   readonly equal: boolean;
   readonly mismatches: readonly string[];
   readonly notes: readonly string[];

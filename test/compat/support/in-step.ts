@@ -41,8 +41,12 @@ export async function followInStep(
   try {
     // It makes the namespaces that some clients follow.
     await writer.said('READY');
-    for (const program of programs) followers.push(new Follower(program));
-    await Promise.all(followers.map((follower) => follower.said('READY')));
+    for (const program of programs) {
+      const follower = new Follower(program);
+      followers.push(follower);
+      // One after the other: Go gives up a TLS handshake after ten seconds, and they all are hungry.
+      await follower.said('READY');
+    }
     writer.tell('GO');
     await restartWhileWriting(stack, writer, restarts);
     const written = (await writer.verdict()).writes ?? 0;

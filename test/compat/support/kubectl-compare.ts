@@ -11,6 +11,7 @@ import type { Stack } from '../../conformance/support/stack.ts';
 import type { Kubectl as KubectlBinary, Release } from '../kubectl/build.ts';
 import { Kubectl } from './kubectl.ts';
 import type { Outcome, Running } from './kubectl.ts';
+import { kubectlCases } from './kubectl-cases.ts';
 import type { Case, Command } from './kubectl-cases.ts';
 
 const sides = ['direct', 'proxied'] as const;
@@ -158,6 +159,18 @@ export class KubectlComparison {
     };
     return { code: outcome.code, stdout: neutral(outcome.stdout), stderr: neutral(outcome.stderr) };
   }
+}
+
+/** Everything there is to compare, one after the other. */
+export async function compareAll(
+  stack: Stack,
+  release: Release,
+  kubectl: KubectlBinary,
+): Promise<Compared[]> {
+  const comparison = await KubectlComparison.of(stack, release, kubectl);
+  const results: Compared[] = [];
+  for (const one of kubectlCases) results.push(await comparison.compare(one));
+  return [...results, ...(await comparison.watches()), ...(await comparison.portForwards())];
 }
 
 interface Judged {
