@@ -145,7 +145,7 @@ export class WatchReader {
 
   /** Opens a watch and records it to its end; undefined when it is refused for good. */
   async #watch(ask: Ask, plan: Plan, signal: AbortSignal): Promise<WatchRecord | undefined> {
-    const { random, client, tally, judging } = this.#parts;
+    const { random, client, tally } = this.#parts;
     const path = pathOf(ask, {
       watch: 1,
       ...plan.parameters,
@@ -159,21 +159,30 @@ export class WatchReader {
         if (answer.status === 200) {
           return await this.#record(ask, plan, path, { answer, beganMs }, signal);
         }
-        let text = '';
-        answer.start((chunk) => (text += chunk.toString('utf8', 0, 300)));
-        await answer.ended;
-        await countRefusal(this.#parts, 'watch', answer.status);
-        // Informers try again at the same place when they are told when; else they list.
-        if (answer.status >= 500 && answer.retryAfter === '') {
-          judging.found('error', `watch ${path} answered ${answer.status} ${text}`);
-        }
-        if (answer.status !== 429 && answer.status < 500) return undefined;
+        if (!(await this.#mayTryAgain(ask, path, answer))) return undefined;
       } catch {
         tally.add('watch without an answer');
       }
       await sleep(refusedPauseMs);
     }
     return undefined;
+  }
+
+  /** Informers try again at the same place after 429, and when they are told when; else they list. */
+  async #mayTryAgain({ form }: Ask, path: string, answer: Answer): Promise<boolean> {
+    const { judging, tally } = this.#parts;
+    const { status, contentType, retryAfter } = answer;
+    const chunks: Buffer[] = [];
+    answer.start((chunk) => chunks.push(chunk));
+    const end = await answer.ended;
+    await countRefusal(this.#parts, 'watch', status);
+    if (status < 500) return status === 429;
+    const isWhole = end === 'clean';
+    const body = Buffer.concat(chunks);
+    const message = isWhole ? decoderOf(form, contentType).status(body).message : end;
+    tally.add(`watch answered ${status}: ${message.slice(0, 60)}`);
+    if (retryAfter === '') judging.found('error', `watch ${path} answered ${status} ${message}`);
+    return true;
   }
 
   async #record(
