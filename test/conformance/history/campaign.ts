@@ -2,7 +2,7 @@
 // does not), writers, readers, faults; rounds that end in a rest, in which every open watch must catch
 // up with the store. Returns counts and violations; leaves nothing behind but the file of violations.
 
-import { copyFileSync, mkdtempSync, readdirSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -39,7 +39,7 @@ export interface Report {
   readonly tally: Tally;
   readonly violations: readonly string[];
   readonly violationCount: number;
-  /** Folder of details. */
+  /** Folder of details; gone when there was no violation. */
   readonly folder: string;
 }
 
@@ -276,6 +276,7 @@ class Campaign {
     tally.add('contents shown first by a client', this.#truth.assumed);
     for (const { name, relists } of this.#targets) tally.add(`relists of ${name}`, relists);
     if (this.#judging.count > 0) this.#keepLogs();
+    else rmSync(this.#folder, { recursive: true });
     const { violations, count: violationCount } = this.#judging;
     return { seed: this.#options.seed, tally, violations, violationCount, folder: this.#folder };
   }
