@@ -53,7 +53,8 @@ async function judged(servers: BothServers, asked: Generated, number: number): P
     const answers = await servers.ask(asked.request);
     const verdict = { ...verdictOf(asked, answers, number), attempts: attempt };
     if (verdict.unexplained.length === 0 || attempt === attempts) return verdict;
-    if (!holdsTime(asked, answers) && !isCutShort(answers)) return verdict;
+    const isOfMoment = holdsTime(asked, answers) || isCutShort(answers) || isLate(answers);
+    if (!isOfMoment) return verdict;
   }
 }
 
@@ -70,6 +71,11 @@ function isCutShort({ direct, proxied }: Answers): boolean {
     ({ status, end }) => status === 200 && end.kind === 'clean',
   );
   return isTimed && shorter !== longer && longer.startsWith(shorter);
+}
+
+/** Whether one of them had not got round to it before the time that the request allows was over. */
+function isLate({ direct, proxied }: Answers): boolean {
+  return [direct, proxied].some(({ text }) => text.includes('context deadline exceeded'));
 }
 
 function verdictOf(asked: Generated, answers: Answers, number: number): Omit<Verdict, 'attempts'> {

@@ -82,7 +82,7 @@ export class Counts {
     );
     const again = verdicts.filter(({ attempts }) => attempts > 1).length;
     return [
-      `${again} were asked again: ages in them, or a watch that was over before it was told all`,
+      `${again} were asked again: ages in them, or over before a busy machine had told all`,
       `${verdicts.length} requests, ${fromMemory(verdicts)} answered from memory; of ${usual.length} usual ones that upstream answered, ${share(usual)} from memory`,
       ...[...explained].map(([name, group]) => `explained by "${name}": ${group.length}`),
       `equal ${verdicts.filter(isEqual).length}, explained ${verdicts.filter(isExplained).length}, unexplained ${this.unexplained.length}`,
