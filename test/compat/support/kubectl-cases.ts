@@ -83,7 +83,7 @@ const describe = cases('describe', [
 const streams: readonly Case[] = [
   ...cases('logs', ['logs n -n a', 'logs -f n -n a'], { shows: /^first <&> é\nsecond\nthird\n$/ }),
   ...cases('logs', ['logs n -n a --tail=1 --timestamps'], { shows: /^2026-\S+Z third\n$/ }),
-  ...cases('logs', ['logs -l color -n a --prefix', 'logs none -n a', 'logs n-b -n a']),
+  ...cases('logs', ['logs -l color=blue -n a --prefix', 'logs none -n a', 'logs n-b -n a']),
   ...cases('exec', ['exec n -n a -- echo hello'], { shows: /^hello\n$/ }),
   ...cases('exec', ['exec -i n -n a -c main -- cat'], { input: 'a\nbü\n', shows: /^a\nbü\n$/ }),
   ...cases('exec', ['attach -i n -n a -c main'], { input: 'b\n', shows: /b\n/ }),
