@@ -196,9 +196,14 @@ export class ControlPlane {
    * default, cuts every connection at once; SIGTERM lets it say goodbye.
    */
   async restartApiserver(
-    options: { downMs?: number; signal?: 'SIGTERM' | 'SIGKILL' } = {},
+    options: {
+      downMs?: number;
+      signal?: 'SIGTERM' | 'SIGKILL';
+      whileDown?: () => Promise<void>;
+    } = {},
   ): Promise<void> {
     await this.#apiserver?.stop(options.signal ?? 'SIGKILL');
+    await options.whileDown?.();
     await sleep(options.downMs ?? 0);
     await this.#startApiserver();
   }

@@ -40,7 +40,10 @@ export interface Request {
 
 export interface StackOptions {
   readonly controlPlane?: ControlPlaneOptions;
-  readonly proxy?: Pick<WatershedOptions, 'settings' | 'flags'>;
+  readonly proxy?: Pick<WatershedOptions, 'settings' | 'flags'> & {
+    /** Its upstream; kube-apiserver by default. */
+    readonly upstream?: string;
+  };
 }
 
 /** Starts the control plane with its fixtures; `startProxy` is for tests that prepare more first. */
@@ -77,13 +80,18 @@ export class Stack {
     this.#authority = readFileSync(controlPlane.caFile);
   }
 
+  /** What signed the certificates of all servers. */
+  get authority(): Buffer {
+    return this.#authority;
+  }
+
   /** The first proxy started. */
   get watershed(): Watershed {
     return this.#proxies[0];
   }
 
   /** Starts a Watershed with the reader's kubeconfig, on free ports. */
-  async startProxy(options: StackOptions['proxy'] = {}): Promise<Watershed> {
+  async startProxy({ upstream, ...options }: StackOptions['proxy'] = {}): Promise<Watershed> {
     const { controlPlane } = this;
     const { directory, certificates } = controlPlane;
     const certificate = await issueCertificate({
@@ -96,7 +104,7 @@ export class Stack {
     });
     const watershed = await Watershed.start({
       directory,
-      kubeconfig: await controlPlane.kubeconfig('reader'),
+      kubeconfig: await controlPlane.kubeconfig('reader', { server: upstream }),
       certificate,
       caFile: controlPlane.caFile,
       ...options,
