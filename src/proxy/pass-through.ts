@@ -7,7 +7,9 @@
  * its revision and retries), everything else 503, both with Retry-After (semantics 9.2, 9.4 rule 1).
  * When upstream breaks off in mid answer, the client's answer is broken off too, except for a watch:
  * that ends cleanly, because on HTTP/2 a reset of one stream makes client-go relist while a short
- * read does not (semantics 9.2, rows 1-5).
+ * read does not (semantics 9.2, rows 1-5), and not before it was a second old or told something. A
+ * gateway's 502, 503 or 504 to a watch becomes 429 as well: it is as temporary, and client-go would
+ * list again.
  */
 import type { Readable } from 'node:stream';
 import {
@@ -53,10 +55,21 @@ const RETRY_AFTER_SECONDS = 1;
 /** A TLS connection keeps about as much memory as its largest write (fanout-measurements 2). */
 const MAX_WRITE_BYTES = 64 * 1024;
 
+/** What gateways and starting servers say. */
+const TEMPORARY: ReadonlySet<number> = new Set([502, 503, 504]);
+
+/** client-go lists anew after a watch that ended sooner than this without an event. */
+const LEAST_WATCH_MS = 1_000;
+
 const OVERLOADED = 'Too many requests, please try again later.';
 
 /** kube-apiserver's `MaxRequestBodyBytes`, named in its own 413. */
 const UPSTREAM_BODY_LIMIT = 3 * 1024 * 1024;
+
+interface PassedWatch {
+  readonly startedAtMs: number;
+  told: boolean;
+}
 
 export class PassThrough {
   open = 0;
@@ -67,7 +80,7 @@ export class PassThrough {
   brokenOff = 0;
   readonly #upstream: UpstreamForwarder;
   /** Watches under way, so that a drain can end them well. */
-  readonly #watches = new Set<Sink>();
+  readonly #watches = new Map<Sink, PassedWatch>();
 
   constructor(upstream: UpstreamForwarder) {
     this.#upstream = upstream;
@@ -80,10 +93,10 @@ export class PassThrough {
   /** Ends up to `count` passed-through watches cleanly, oldest first. */
   endWatches(count: number): void {
     let left = count;
-    for (const sink of this.#watches) {
+    for (const [sink, watch] of this.#watches) {
       if (left-- <= 0) return;
       this.#watches.delete(sink);
-      sink.end();
+      endWell(sink, watch);
     }
   }
 
@@ -117,12 +130,20 @@ export class PassThrough {
         response.body.destroy();
         return;
       }
+      const isWatch = isWatchTarget(exchange.target);
+      if (isWatch && TEMPORARY.has(response.status)) {
+        response.body.destroy();
+        const message = `the upstream apiserver said ${response.status}`;
+        exchange.respondStatus(tooManyRequests(message, RETRY_AFTER_SECONDS));
+        return;
+      }
       const sink = exchange.relay(response.status, relayedHeaders(response.rawHeaders));
-      if (isWatchTarget(exchange.target)) {
-        this.#watches.add(sink);
+      const watch = isWatch ? { startedAtMs: performance.now(), told: false } : undefined;
+      if (watch !== undefined) {
+        this.#watches.set(sink, watch);
         exchange.onClose(() => this.#watches.delete(sink));
       }
-      this.#pump(response.body, sink, exchange);
+      this.#pump(response.body, sink, watch);
     } catch (error) {
       response?.body.destroy();
       if (exchange.aborted) return;
@@ -132,28 +153,38 @@ export class PassThrough {
   }
 
   /** Moves bytes as the sink takes them; what is buffered meanwhile is the body's own bound. */
-  #pump(body: Readable, sink: Sink, exchange: Exchange): void {
+  #pump(body: Readable, sink: Sink, watch: PassedWatch | undefined): void {
     const move = (): void => {
       if (!sink.ready) return;
       const held = body.readableLength;
       const chunk = body.read(
         held > MAX_WRITE_BYTES ? MAX_WRITE_BYTES : undefined,
       ) as Buffer | null;
-      if (chunk !== null) sink.write(chunk);
+      if (chunk === null) return;
+      sink.write(chunk);
+      if (watch !== undefined) watch.told = true;
     };
     sink.onReady = move;
     sink.onClose = () => body.destroy();
     body.on('readable', move);
     body.once('end', () => sink.end());
-    body.once('close', () => {
+    const brokenOff = (): void => {
       if (body.readableEnded || sink.closed) return;
       this.brokenOff++;
-      if (isWatchTarget(exchange.target)) sink.end();
-      else sink.destroy();
-    });
+      if (watch === undefined) sink.destroy();
+      else endWell(sink, watch);
+    };
+    if (body.closed) brokenOff();
+    else body.once('close', brokenOff);
     if (sink.closed) body.destroy();
-    else if (body.destroyed && !body.readableEnded) sink.destroy();
   }
+}
+
+/** Cleanly, and not so soon that the client would list anew. */
+function endWell(sink: Sink, { told, startedAtMs }: PassedWatch): void {
+  const leftMs = told ? 0 : startedAtMs + LEAST_WATCH_MS - performance.now();
+  if (leftMs > 0) setTimeout(() => sink.end(), leftMs);
+  else sink.end();
 }
 
 /** What a client is told when upstream does not answer. */

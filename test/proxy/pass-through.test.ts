@@ -256,6 +256,40 @@ describe.each(PROTOCOLS)('a request passed through over %s', (protocol) => {
     expect(response.end).toEqual({ kind: 'clean' });
   });
 
+  test('a watch that breaks off before it said anything lasts a second', async () => {
+    answer = (_request, response) => {
+      response.flushHeaders();
+      setTimeout(() => response.destroy(), 20);
+    };
+    const client = await running.client(protocol);
+    const response = await client.open({ path: '/api/v1/pods?watch=1' }).untilHead();
+    const headAtMs = performance.now();
+    await response.untilEnd();
+    expect(response.end).toEqual({ kind: 'clean' });
+    // The head was on its way for a moment.
+    expect(performance.now() - headAtMs).toBeGreaterThan(500);
+  });
+
+  test.each([502, 503, 504])(
+    'a gateway’s %s is 429 to a watch, and itself to a list',
+    async (code) => {
+      answer = (_request, response) => response.writeHead(code).end('gateway');
+      const client = await running.client(protocol);
+      const list = await client.get('/api/v1/pods');
+      expect([list.status, list.text]).toEqual([code, 'gateway']);
+      const watch = await client.get('/api/v1/pods?watch=1');
+      expect([watch.status, watch.header('retry-after')]).toEqual([429, '1']);
+      expect(watch.text).toContain(`the upstream apiserver said ${code}`);
+    },
+  );
+
+  test('any other refusal of a watch is upstream’s own', async () => {
+    answer = (_request, response) => response.writeHead(500).end('not a number');
+    const client = await running.client(protocol);
+    const watch = await client.get('/api/v1/pods?watch=1&resourceVersion=x');
+    expect([watch.status, watch.text]).toEqual([500, 'not a number']);
+  });
+
   test('when upstream is unreachable: 503, but 429 for a watch', async () => {
     const before = forwarder;
     forwarder = connect(1);
