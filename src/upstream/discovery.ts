@@ -4,9 +4,9 @@
  * Refreshes on an interval, as soon as a watch shows another definition or APIService, and, at most
  * once a second, when somebody asks for what is not known. lookup() never waits. While upstream is
  * down, or a group version is stale, the last view stays. A resource counts as removed when its
- * definition is gone or does not serve its version, or when two refreshes in a row do not name it (a
- * starting apiserver may forget for a moment); it stops being cacheable at once when another server
- * takes its group over.
+ * definition is gone or does not serve its version; what has none must be missing from the documents
+ * for `absentMs`, since a starting apiserver may forget for a moment. It stops being cacheable at once
+ * when another server takes its group over.
  *
  * The apiserver's handlers learn of a new definition through watches of their own, and requests under
  * way go on under the old one. So a resource that changed is not cacheable for `settleMs`, and whoever
@@ -30,6 +30,7 @@ import type { CustomResources } from './custom-resources.ts';
 import { DocumentSource, groupVersionName } from './discovery-documents.ts';
 import { PagedReader } from './paged-list.ts';
 import type { DocumentReader } from './read-json.ts';
+import { UpstreamError } from './upstream-error.ts';
 
 export interface DiscoveryOptions {
   readonly refreshMs: number;
@@ -37,6 +38,8 @@ export interface DiscoveryOptions {
   readonly missRefreshMs: number;
   /** Least pause between refreshes caused by what the watches show. */
   readonly newsRefreshMs: number;
+  /** What the documents do not name, and what may not be read any longer, is believed gone after this long. */
+  readonly absentMs: number;
   /** Pause after a failed refresh, and after a watch that broke. */
   readonly retryMs: number;
   /** A resource that changed is not cacheable for this long: upstream's servers may still disagree. */
@@ -54,6 +57,7 @@ export const DEFAULT_DISCOVERY_OPTIONS: DiscoveryOptions = Object.freeze({
   refreshMs: 30_000,
   missRefreshMs: 1_000,
   newsRefreshMs: 250,
+  absentMs: 30_000,
   retryMs: 2_000,
   settleMs: 1_000,
   // The apiserver keeps the old definition for requests under way, up to twice its 60 s --request-timeout.
@@ -77,8 +81,8 @@ interface Entry {
   readonly sinceMs: number;
   /** It was another one before. */
   readonly changed: boolean;
-  /** Refreshes in a row that did not name it. */
-  missed: number;
+  /** Since when refreshes do not name it; 0 when the last one did. */
+  absentSinceMs: number;
 }
 
 /** Longest event of the watches: the metadata of a definition, or an APIService. */
@@ -97,6 +101,8 @@ export class Discovery {
   #stale: ReadonlySet<string> = new Set();
   readonly #watches: readonly CollectionWatch[];
   #origins: ApiOrigins | undefined;
+  /** When APIServices and definitions could be read last; performance.now() time. */
+  #readableAtMs = -Infinity;
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = Infinity;
   #started = false;
@@ -263,6 +269,7 @@ export class Discovery {
     // Origins are read after the documents: a group that was taken over in between is seen as such.
     const origins = await readApiOrigins(this.#paged, signal);
     const definitions = await this.#customResources.read(signal);
+    this.#checkRights(origins, definitions);
     const named = new Map<string, DiscoveredResource>();
     const unfit = new Set<string>();
     for (const resource of documents.resources.slice(0, this.#options.maxResources)) {
@@ -279,13 +286,27 @@ export class Discovery {
     this.#apply(named, definitions);
   }
 
+  /** A starting apiserver refuses what it will allow in a moment: what could be read once is not given up at once. */
+  #checkRights(origins: ApiOrigins, definitions: CustomResources): void {
+    const now = performance.now();
+    const known = origins.kind === 'known' && definitions.kind === 'known';
+    if (known || this.refreshedAtMs === 0) {
+      this.#readableAtMs = known ? now : -Infinity;
+    } else if (now - this.#readableAtMs < this.#options.absentMs) {
+      throw new UpstreamError(
+        'protocol',
+        'APIServices or definitions may not be read at the moment',
+      );
+    }
+  }
+
   #apply(named: Map<string, DiscoveredResource>, definitions: CustomResources): void {
     const next = new Map<string, Entry>();
     const changes: DiscoveryChange[] = [];
     for (const [id, found] of named) {
       const before = this.#entries.get(id);
       if (before?.found.definition === found.definition) {
-        before.missed = 0;
+        before.absentSinceMs = 0;
         next.set(id, before);
         continue;
       }
@@ -314,7 +335,7 @@ export class Discovery {
     return !changed || performance.now() - sinceMs >= this.#options.settleMs;
   }
 
-  /** Counts one more refresh without it, unless its whole group version is stale. */
+  /** Not while its whole group version is stale. */
   #isGone(entry: Entry, definitions: CustomResources): boolean {
     const { resource, custom } = entry.found;
     if (this.#stale.has(groupVersionName(resource.group, resource.version))) {
@@ -323,15 +344,17 @@ export class Discovery {
     const name = `${resource.plural}.${resource.group}`;
     if (custom && definitions.kind === 'known') {
       const definition = definitions.byName.get(name);
-      if (definition?.selectable.has(resource.version) !== true) return true;
+      return definition?.selectable.has(resource.version) !== true;
     }
-    entry.missed += 1;
-    return entry.missed >= 2;
+    const now = performance.now();
+    if (entry.absentSinceMs === 0) entry.absentSinceMs = now;
+    else if (now - entry.absentSinceMs >= this.#options.absentMs) return true;
+    return false;
   }
 }
 
 function entryOf(found: DiscoveredResource, changed: boolean): Entry {
   const reason = 'its definition has just changed';
   const unsettled = found.cacheable ? { ...found, cacheable: false, reason } : found;
-  return { found, unsettled, sinceMs: performance.now(), changed, missed: 0 };
+  return { found, unsettled, sinceMs: performance.now(), changed, absentSinceMs: 0 };
 }

@@ -235,21 +235,39 @@ describe('changes', () => {
     expect(discovery.lookup('example.com', 'v1', 'widgets')).toBeUndefined();
   });
 
-  test('anything else must be missing twice', async () => {
+  test('anything else must be missing for a while', async () => {
     const documents = cluster();
-    const { discovery, changes } = await discover(documents);
+    const { discovery, changes } = await discover(documents, { absentMs: 200 });
     await discovery.refresh();
-    const apps = documents.versions.get('apps/v1');
     documents.versions.delete('apps/v1');
-    documents.versions.delete('example.com/v1');
-    await discovery.refresh();
+    documents.versions.delete('v1');
+    for (let at = 0; at < 3; at += 1) await discovery.refresh();
     expect(changes).toEqual([]);
     expect(discovery.lookup('apps', 'v1', 'deployments')?.cacheable).toBe(true);
-    if (apps !== undefined) {
-      documents.versions.set('apps/v1', apps);
-    }
+    documents.versions.set('apps/v1', cluster().versions.get('apps/v1')!);
+    while (!changes.some(({ resource }) => resource.plural === 'pods')) await discovery.refresh();
+    expect(new Set(changes.map(({ resource }) => resource.plural))).not.toContain('deployments');
+  });
+
+  test('what a definition serves stays, whatever the documents of a starting server forget', async () => {
+    const documents = cluster();
+    const { discovery, changes } = await discover(documents, { absentMs: 0 });
     await discovery.refresh();
-    expect(changes).toMatchObject([{ kind: 'removed', resource: { plural: 'widgets' } }]);
+    documents.versions.delete('example.com/v1');
+    for (let at = 0; at < 3; at += 1) await discovery.refresh();
+    expect(changes).toEqual([]);
+    expect(discovery.lookup('example.com', 'v1', 'widgets')?.cacheable).toBe(true);
+  });
+
+  test('what could be read once is not given up at the first refusal', async () => {
+    const documents = cluster();
+    const { discovery, changes } = await discover(documents, { absentMs: 200 });
+    await discovery.refresh();
+    documents.failing.set('/apis/apiextensions.k8s.io', 403);
+    await expect(discovery.refresh()).rejects.toThrow('may not be read at the moment');
+    expect(changes).toEqual([]);
+    while (changes.length === 0) await discovery.refresh().catch(() => {});
+    expect(changes).toMatchObject([{ kind: 'changed', resource: { plural: 'widgets' } }]);
   });
 });
 
@@ -317,7 +335,7 @@ describe('what the watches show', () => {
     documents.definitions.clear();
     documents.versions.delete('example.com/v1');
     documents.endWatches();
-    await until(() => changes.length === 1 && documents.watched === 2);
+    await until(() => changes.some(({ kind }) => kind === 'removed') && documents.watched === 2);
     discovery.close();
   });
 });
