@@ -61,6 +61,11 @@ export class Feeds {
     });
   }
 
+  /** Upstream answers again: nobody need wait any longer before trying. */
+  nudge(): void {
+    for (const { reflector } of this.#feeds.values()) reflector.nudge();
+  }
+
   /** Begins to fill a lane; `close` is called when the lane itself failed and can be filled no longer. */
   start(lane: Lane, close: (reason: string) => void): LaneSource {
     const { resource } = lane;

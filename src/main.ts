@@ -66,6 +66,7 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
     (lane) => feeds.start(lane, (reason) => lanes.close(lane.id, reason)),
   );
   const subjects = new Subjects(discovery, config.resources, config.lanes.metadataFromObjects);
+  discovery.onRecovery = (): void => feeds.nudge();
   discovery.onChange(({ kind, resource }) => lanes.closeResource(resource, `resource ${kind}`));
 
   const shown = new MetadataLanes({

@@ -22,6 +22,8 @@ export interface CollectionWatchOptions {
   readonly refusedRetryMs: number;
   /** A watch began; deletions before it were not shown. */
   readonly onOpen: () => void;
+  /** There was no answer, or it broke off. */
+  readonly onBroken: () => void;
   /** An object as it is now, or as it was when it was deleted. Never a bookmark. */
   readonly onObject: (object: Json, deleted: boolean) => void;
 }
@@ -60,7 +62,8 @@ export class CollectionWatch {
 
   #again(outcome: 'ended' | 'broken' | 'refused', lastedMs: number): void {
     if (this.#abort.signal.aborted) return;
-    const { retryMs, refusedRetryMs } = this.#options;
+    const { retryMs, refusedRetryMs, onBroken } = this.#options;
+    if (outcome === 'broken') onBroken();
     const ended = outcome === 'ended' && lastedMs >= SHORT_MS ? 0 : retryMs;
     const delayMs = outcome === 'refused' ? refusedRetryMs : ended;
     this.#timer = setTimeout(() => this.start(), delayMs).unref();

@@ -111,6 +111,9 @@ export class Discovery {
   #running: Promise<void> | undefined;
   #lastStartMs = -Infinity;
 
+  /** Called when a refresh is complete after one that failed: upstream answers again. */
+  onRecovery: (() => void) | undefined;
+
   /** Plain values, read by health checks and at scrape time. */
   refreshes = 0;
   failures = 0;
@@ -224,8 +227,10 @@ export class Discovery {
     this.refreshes += 1;
     try {
       await this.#readAll();
+      const recovered = this.lastError !== '';
       this.refreshedAtMs = Date.now();
       this.lastError = '';
+      if (recovered) this.onRecovery?.();
     } catch (error) {
       this.failures += 1;
       this.lastError = (error as Error).message;
@@ -241,6 +246,7 @@ export class Discovery {
       retryMs,
       refusedRetryMs: refreshMs,
       onOpen: refresh,
+      onBroken: refresh,
     };
     return [
       new CollectionWatch(reader, {

@@ -98,6 +98,8 @@ export class Reflector {
   #loading = false;
   #controller = new AbortController();
   #interruption: Input | undefined;
+  /** Ends the wait under way, when it may be ended. */
+  #wait: AbortController | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: ReflectorOptions) {
@@ -148,6 +150,11 @@ export class Reflector {
     const { kind } = this.#state.phase;
     if (this.#running === undefined || kind === 'listing' || kind === 'stopped') return;
     this.#interrupt({ kind: 'relist', reason });
+  }
+
+  /** Upstream is known to answer again: a wait after a failure ends now, one that upstream asked for does not. */
+  nudge(): void {
+    this.#wait?.abort();
   }
 
   #interrupt(input: Input): void {
@@ -206,7 +213,7 @@ export class Reflector {
       case 'wait': {
         const { failures, atLeastMs } = effect;
         const delayMs = backoffMs(failures, atLeastMs, this.#clock.random(), this.#limits.backoff);
-        await sleep(this.#clock, delayMs, this.#controller.signal);
+        await this.#sleep(delayMs, atLeastMs === 0);
         return { kind: 'timer' };
       }
       case 'list':
@@ -214,6 +221,14 @@ export class Reflector {
       case 'watch':
         return (effect.probe ? await this.#checkRevision() : undefined) ?? this.#stream(false);
     }
+  }
+
+  async #sleep(delayMs: number, mayEnd: boolean): Promise<void> {
+    const { signal } = this.#controller;
+    this.#wait = mayEnd ? new AbortController() : undefined;
+    const ends = this.#wait === undefined ? signal : AbortSignal.any([signal, this.#wait.signal]);
+    await sleep(this.#clock, delayMs, ends);
+    this.#wait = undefined;
   }
 
   async #pages(): Promise<Input> {

@@ -325,6 +325,14 @@ describe('what the watches show', () => {
     discovery.close();
   });
 
+  test('is not all: a watch that breaks is a reason to look at once', async () => {
+    const documents = cluster();
+    const { server, discovery } = await watching(documents);
+    await server.close();
+    await until(() => discovery.lastError !== '');
+    discovery.close();
+  });
+
   test('is followed again after the watches ended, and what was missed is read', async () => {
     const documents = cluster();
     documents.watchable = true;
@@ -374,6 +382,21 @@ describe('refreshing', () => {
     expect(discovery.lastError).not.toBe('');
     expect(changes).toEqual([]);
     expect(cacheable(discovery)).toHaveLength(4);
+  });
+
+  test('the first answer after a failure is told as a recovery', async () => {
+    const documents = cluster();
+    const { discovery } = await discover(documents);
+    let recoveries = 0;
+    discovery.onRecovery = (): void => void recoveries++;
+    await discovery.refresh();
+    documents.failing.set('/api', 503);
+    await expect(discovery.refresh()).rejects.toMatchObject({ code: 'protocol' });
+    expect(recoveries).toBe(0);
+    documents.failing.clear();
+    await discovery.refresh();
+    await discovery.refresh();
+    expect(recoveries).toBe(1);
   });
 
   test.each(['{', '[]', '{"kind":"APIGroupDiscoveryList","items":3}', 'null'])(

@@ -271,6 +271,18 @@ describe('after the watch ends', () => {
     expect(made.upstream.count('watch-list')).toBe(2);
   });
 
+  test('by a cut, a nudge ends the wait', async () => {
+    const made = await bench((up) => fill(up, 2));
+    await made.settled();
+    made.upstream.cut('watch-list');
+    await until(() => made.reflector.state.phase.kind === 'waiting', 'a wait');
+    made.reflector.nudge();
+    // No time passes on this clock by itself.
+    await made.settled();
+    made.reflector.nudge();
+    expect(made.upstream.open('watch')).toBe(1);
+  });
+
   test('by a cut, it resumes after a wait, and nothing is lost or repeated', async () => {
     const made = await bench((up) => fill(up, 2));
     await made.settled();
