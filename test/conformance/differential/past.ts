@@ -2,7 +2,7 @@
 // revisions from before kube-apiserver's own memory, from before the proxy's, and from both. In the end
 // both servers are at the same revision, so that answers can be compared byte for byte.
 
-import { storeRevision, writeHistory } from '../support/history.ts';
+import { reach, storeRevision, writeHistory } from '../support/history.ts';
 import { quietFlags, startBareStack } from '../support/stack.ts';
 import type { Stack } from '../support/stack.ts';
 import {
@@ -89,11 +89,9 @@ async function settleAll(stack: Stack): Promise<number> {
   // A consistent read moves the apiserver's cache, "not older than" the proxy's.
   await Promise.all(subjects.map((subject) => stack.direct({ path: collectionPath(subject) })));
   await Promise.all(
-    lanes.map(async ({ path, headers }) => {
-      const request = { path: `${path}?resourceVersion=${revision}`, headers };
-      const { status, text } = await stack.proxied(request);
-      if (status !== 200) throw new Error(`${request.path} through the proxy: ${status} ${text}`);
-    }),
+    lanes.map(({ path, headers }) =>
+      reach(stack, { path: `${path}?resourceVersion=${revision}`, headers }),
+    ),
   );
   if ((await storeRevision(stack)) !== revision) throw new Error('the cluster is not quiet');
   return revision;

@@ -130,22 +130,34 @@ describeWithControlPlane('Watches and lists while objects change', () => {
     await settle(stack);
     // Equal lengths first, so that events on their way may arrive; then the bytes are judged.
     await vi
-      .waitUntil(() => pairs.every(({ direct, proxied }) => direct.bytes === proxied.bytes), {
-        timeout: 20_000,
-        interval: 500,
-      })
+      .waitUntil(() => pairs.every(isEven), { timeout: 20_000, interval: 500 })
       .catch(() => false);
     const lines = pairs.reduce((sum, { direct }) => sum + direct.lines.length, 0);
     console.log(
       `seed ${seed}: ${pairs.length} pairs of watches, ${lines} equal lines in each half`,
     );
-    for (const { path, direct, proxied } of pairs) {
-      if (direct.text !== proxied.text) found.push(`${path}\n${firstDifference(direct, proxied)}`);
+    const cut = pairs.filter(({ direct }) => direct.end.kind !== 'open');
+    if (cut.length > 0) console.log(`${cut.length} watches were cut by kube-apiserver itself`);
+    for (const pair of pairs) {
+      if (isEqual(pair)) continue;
+      found.push(`${pair.path}\n${firstDifference(pair.direct, pair.proxied)}`);
     }
     expect(found, found.slice(0, 5).join('\n')).toEqual([]);
     expect(lines).toBeGreaterThan(writes);
   }, 240_000);
 });
+
+/** kube-apiserver lets go of watchers that do not keep up, as on a busy machine; the proxy's go on. */
+function isEqual({ direct, proxied }: Pair): boolean {
+  if (direct.end.kind === 'open') return direct.text === proxied.text;
+  return direct.end.kind === 'clean' && proxied.text.startsWith(direct.text);
+}
+
+function isEven({ direct, proxied }: Pair): boolean {
+  return direct.end.kind === 'open'
+    ? direct.bytes === proxied.bytes
+    : direct.bytes <= proxied.bytes;
+}
 
 function firstDifference(direct: RecordedResponse, proxied: RecordedResponse): string {
   const at = direct.lines.findIndex((line, i) => line !== proxied.lines[i]);
