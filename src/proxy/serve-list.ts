@@ -96,7 +96,8 @@ async function viewOf(request: ListRequest): Promise<Served<View>> {
     return exactly(lane, continueToken.revision);
   }
   if (revision === undefined || continueToken !== undefined) {
-    const upstreamMs = upstreamListMs(lane, request.namespace, options);
+    const metadata = entry.objects !== lane.codec.objects;
+    const upstreamMs = upstreamListMs(lane, { namespace: request.namespace, options, metadata });
     const proven = await freshness.view(barrierTimeoutMs, upstreamMs);
     if (proven.kind === 'unproven') return notServed(proven.reason);
     return { kind: 'served', value: proven.view };
