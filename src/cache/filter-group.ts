@@ -204,8 +204,8 @@ export class Cursor {
 export interface CursorReader {
   /** May take bytes now: nothing in flight, initial objects sent. */
   readonly ready: boolean;
-  /** Where its client stood when it came; may be ahead of the lane. */
-  readonly startRevision: number;
+  /** A revision ahead of the lane at which its client came from elsewhere; 0 when it began with a state of this lane. */
+  readonly aheadRevision: number;
   /** Takes pending events; called in a flush. */
   flush(): void;
   /** The cursor left the window or the lane was listed anew (`expired`: 410), or the lane is gone: end the watch. */

@@ -112,7 +112,7 @@ export class LaneGroups {
 
   /** Ends the watches that began ahead of the lane where a bridge now passes. */
   endPassed(bridges: Bridges): void {
-    const isPassed = (cursor: Cursor): boolean => bridges.passes(cursor.reader?.startRevision ?? 0);
+    const isPassed = (cursor: Cursor): boolean => bridges.passes(cursor.reader?.aheadRevision ?? 0);
     for (const group of this.#groups.values()) endCursors(group, 'expired', isPassed);
   }
 

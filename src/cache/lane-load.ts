@@ -79,14 +79,16 @@ export class LaneLoad {
     const applyAt = lane.headRevision;
     // Nothing was missed: watches go on.
     if (lane.loaded && revision === applyAt && vanished.length + this.#changed.length === 0) return;
-    const bridge = this.#bridge && lane.loaded && revision > applyAt && !this.#diverged;
+    const under = lane.namedRevision;
+    const bridge = this.#bridge && lane.loaded && revision > under && !this.#diverged;
     if (bridge) {
       const before = vanished.length > 0 ? lane.head : undefined;
-      lane.bridges.begin({ from: applyAt, to: revision, before }, lane.log);
+      lane.bridges.begin({ from: applyAt, under, to: revision, before }, lane.log);
       lane.groups.endPassed(lane.bridges);
     }
     for (const place of vanished) {
-      lane.applyEntry(DELETED, bridge ? this.#withRevision(place, applyAt) : place, applyAt);
+      if (bridge) lane.applyEntry(DELETED, this.#withRevision(place, under), under);
+      else lane.applyEntry(DELETED, place, applyAt);
     }
     this.#changed.sort((a, b) => lane.arena.revision(a) - lane.arena.revision(b));
     for (const place of this.#changed) {

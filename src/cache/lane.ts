@@ -111,6 +111,15 @@ export class Lane {
     return this.log.headRevision;
   }
 
+  /** Set when the state at a position was compared with upstream's at a revision beyond the frontier, and is the same. */
+  proven: View = { position: -1, revision: 0 };
+
+  /** The highest revision that the newest state was called by. */
+  get namedRevision(): number {
+    const { position, revision } = this.proven;
+    return position === this.log.head ? Math.max(revision, this.frontier) : this.frontier;
+  }
+
   get frontier(): number {
     return this.log.headRevision;
   }

@@ -20,6 +20,7 @@ const MIN_LIFETIME_MS = 1_800_000;
 interface Start {
   readonly view: View;
   readonly startRevision: number;
+  readonly ahead: boolean;
   readonly initialEvents: boolean;
 }
 
@@ -70,6 +71,7 @@ export async function serveWatch(
     initialEventsEnd,
     bookmarks: options.allowWatchBookmarks,
     startRevision: begin.startRevision,
+    ahead: begin.ahead,
     lifetimeMs:
       options.timeoutSeconds === undefined
         ? MIN_LIFETIME_MS * (1 + Math.random())
@@ -96,21 +98,25 @@ async function startOf(request: WatchRequest): Promise<Served<Start | 'expired'>
     if (proven.kind === 'unproven') return notServed(proven.reason);
     const { view } = proven;
     if (!isInWindow(request, view)) return notServed('view left the window');
-    return { kind: 'served', value: { view, startRevision: view.revision, initialEvents } };
+    return { kind: 'served', value: stateOf(view, initialEvents) };
   }
   if (revision === 0 || initialEvents) {
     if (revision > lane.frontier) {
       const reached = await entry.source.freshness.atLeast(revision, request.barrierTimeoutMs);
       if (!reached) return notServed('revision not reached');
     }
-    const view = lane.newest;
-    return { kind: 'served', value: { view, startRevision: view.revision, initialEvents } };
+    return { kind: 'served', value: stateOf(lane.newest, initialEvents) };
   }
   // A revision beyond ours (another replica was ahead) is held: only newer events are sent (semantics 9.4 rule 9).
-  const ahead = revision > lane.frontier;
-  const view = ahead ? { position: lane.head, revision } : lane.viewAt(revision);
+  const beyond = revision > lane.frontier;
+  const view = beyond ? { position: lane.head, revision } : lane.viewAt(revision);
   if (view === undefined) return lane.untrimmed ? fromUpstream(request) : EXPIRED;
-  return { kind: 'served', value: { view, startRevision: revision, initialEvents: false } };
+  const ahead = beyond && revision !== lane.namedRevision;
+  return { kind: 'served', value: { view, startRevision: revision, ahead, initialEvents: false } };
+}
+
+function stateOf(view: View, initialEvents: boolean): Start {
+  return { view, startRevision: view.revision, ahead: false, initialEvents };
 }
 
 const EXPIRED: Served<'expired'> = { kind: 'served', value: 'expired' };

@@ -62,6 +62,8 @@ export interface WatchPlan {
   readonly bookmarks: boolean;
   /** Nothing at or below this revision is sent by the live phase. */
   readonly startRevision: number;
+  /** The client says that it has seen that revision; this lane has not been shown to be at it. */
+  readonly ahead: boolean;
   readonly lifetimeMs: number;
 }
 
@@ -130,8 +132,8 @@ export class WatchStream implements CursorReader, ClockedWatch {
     else if (this.#plan.cursor.pending) this.#services.flush.wake(this);
   }
 
-  get startRevision(): number {
-    return this.#plan.startRevision;
+  get aheadRevision(): number {
+    return this.#plan.ahead ? this.#plan.startRevision : 0;
   }
 
   get ready(): boolean {

@@ -106,6 +106,7 @@ export class LaneValidator {
       if (comparison.kind === 'equal') {
         const view = { position: comparison.position, revision: list.revision };
         this.#proven = { ...view, epoch };
+        writer.proven = view;
         return { kind: 'view', view };
       }
       const leftMs = beganMs + callTimeoutMs - clock.now();

@@ -32,6 +32,8 @@ export interface LaneWriter {
   append(type: number, bytes: Uint8Array, scan: Scanner): void;
   /** Everything up to `revision` has been appended. */
   progress(revision: number): void;
+  /** Set when the lane at a position was found to be upstream's state at a revision beyond the frontier. */
+  proven: { readonly position: number; readonly revision: number };
   /** A real upstream bookmark, to take as the template of ours. */
   learnBookmark(bytes: Uint8Array, scan: Scanner): void;
   /** Starts an initial list or a relist; append() is ignored until it is finished or abandoned. */

@@ -160,7 +160,7 @@ export function watchAll(test: TestLane): { cursor: Cursor; ends: string[] } {
   const ends: string[] = [];
   cursor.reader = {
     ready: true,
-    startRevision: 0,
+    aheadRevision: 0,
     flush: () => {},
     expire: (reason) => {
       ends.push(reason);

@@ -252,7 +252,7 @@ export class LaneModel {
     const open: OpenCursor = { cursor, filter: naive, position, expired: false };
     cursor.reader = {
       ready: true,
-      startRevision: 0,
+      aheadRevision: 0,
       flush: () => {},
       expire: () => {
         open.expired = true;

@@ -76,6 +76,7 @@ function watch() {
     initialEventsEnd: false,
     bookmarks: false,
     startRevision: 10,
+    ahead: false,
     lifetimeMs: 60_000,
   };
   const startedAtMs = performance.now();

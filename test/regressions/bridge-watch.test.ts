@@ -84,6 +84,7 @@ function watch({ lane, scanner }: TestLane, view: View): { stream: WatchStream; 
     initialEventsEnd: false,
     bookmarks: true,
     startRevision: view.revision,
+    ahead: view.revision > lane.namedRevision,
     lifetimeMs: 60_000,
   };
   scanner.scanEvent(BOOKMARK, 0, BOOKMARK.length);
@@ -151,6 +152,24 @@ describe('a bridge', () => {
     const { sink } = watch(lane, { position: lane.lane.log.head, revision: 30 });
     lane.list(50, [pod('x', 5), pod('y', 11), pod('z', 40)]);
     expect(sink.events).toEqual(['ERROR 410']);
+  });
+
+  test('leaves watches open that started at a state proven ahead of what was sent, and leads none back', () => {
+    const lane = laneAt11();
+    const head = lane.lane.log.head;
+    const streams = [20, 30].map((revision) => {
+      lane.lane.proven = { position: head, revision };
+      return watch(lane, { position: head, revision });
+    });
+    bridge(lane);
+    for (const { stream } of streams) stream.flush();
+    for (const { sink } of streams) expect(sink.events).toEqual(['DELETED x@30', 'ADDED z@40']);
+    const resumed = watch(lane, lane.lane.viewAt(30)!);
+    resumed.stream.flush();
+    expect(resumed.sink.events).toEqual(['DELETED x@30', 'ADDED z@40']);
+    expect([11, 12, 29, 30, 31].filter((at) => lane.lane.viewAt(at) === undefined)).toEqual([
+      12, 29, 31,
+    ]);
   });
 
   test('leaves a watch open that started ahead of its list too', () => {

@@ -83,6 +83,8 @@ export class NaiveLane implements LaneWriter {
     this.records.push({ type: TYPES[type as 1 | 2 | 3] as 'ADDED', key, revision });
   }
 
+  proven = { position: -1, revision: 0 };
+
   progress(revision: number): void {
     if (this.#loading || revision <= this.frontier) return;
     this.frontier = revision;
