@@ -73,8 +73,12 @@ function isCutShort({ direct, proxied }: Answers): boolean {
   return isTimed && shorter !== longer && longer.startsWith(shorter);
 }
 
-/** Whether one of them had not got round to it before the time that the request allows was over. */
+/**
+ * Whether one of them had not got round to it before the time that the request allows was over, or kube-apiserver closed
+ * the connection of somebody unknown before its answer was out.
+ */
 function isLate({ direct, proxied }: Answers): boolean {
+  if (direct.status === 0) return true;
   return [direct, proxied].some(({ text }) => text.includes('context deadline exceeded'));
 }
 
