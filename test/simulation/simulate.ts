@@ -284,13 +284,14 @@ class Run implements World {
   /** A proof is under way while the lane is listed anew and written to. */
   #overlap(): void {
     const { random, time, proxy } = this;
+    this.store.elsewhere(1);
     void strictRead(this, BARRIERS[0]);
-    time.after(random.between(50, 1_200), () => {
+    time.after(random.between(50, 2_000), () => {
       if (this.violation !== '') return;
       time.touch();
       proxy.reflector.relist('the run wants it');
       for (let k = random.below(3); k >= 0; k--) {
-        time.after(random.between(0, 400), () => this.#write(random.pick(this.#scenario.keys)));
+        time.after(random.between(0, 150), () => this.#write(random.pick(this.#scenario.keys)));
       }
     });
   }
