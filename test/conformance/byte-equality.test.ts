@@ -22,6 +22,8 @@ import { bookmarkCases, watchCases } from './support/watch-cases.ts';
 /** The issue asks for at least so many. */
 const requestsWanted = 150;
 const attemptsWithAges = 5;
+/** On a machine with too much to do a proof may be late, and the read goes upstream: it is asked again. */
+const attemptsWithProof = 8;
 const protocols: readonly Protocol[] = ['http/1.1', 'h2'];
 
 const protobuf = 'application/vnd.kubernetes.protobuf';
@@ -75,11 +77,16 @@ describeWithControlPlane('Byte equality on a quiet cluster', () => {
     await stack.stop();
   });
 
-  /** Asks both, compares, and returns the proxy's answer and who gave it. */
-  async function compare(
-    request: Request,
-    from: Case['from'] | 'either',
-  ): Promise<{ proxied: RecordedResponse; direct: RecordedResponse; found: string[] }> {
+  /** Asks both, compares, and returns both answers and what differs. */
+  async function compare(request: Request, from: Case['from'] | 'either'): Promise<Compared> {
+    let compared = await compareOnce(request, from);
+    for (let attempt = 1; isLateProof(compared) && attempt < attemptsWithProof; attempt++) {
+      compared = await compareOnce(request, from);
+    }
+    return compared;
+  }
+
+  async function compareOnce(request: Request, from: Case['from'] | 'either'): Promise<Compared> {
     const auditId = randomUUID();
     const headers = { ...request.headers, 'audit-id': auditId };
     const [direct, proxied] = await Promise.all([
@@ -224,6 +231,16 @@ describeWithControlPlane('Byte equality on a quiet cluster', () => {
     expect(equal.size).toBeGreaterThanOrEqual(requestsWanted);
   });
 });
+
+interface Compared {
+  readonly proxied: RecordedResponse;
+  readonly direct: RecordedResponse;
+  readonly found: readonly string[];
+}
+
+function isLateProof({ found }: Compared): boolean {
+  return found.length === 1 && found[0].startsWith('answered by passthrough');
+}
 
 function continueOf(answer: RecordedResponse): string | undefined {
   const list = answer.json() as { readonly metadata: { readonly continue?: string } };
