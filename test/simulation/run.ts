@@ -15,7 +15,7 @@ import { MUTANTS } from './patches.ts';
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '10000' },
+    seeds: { type: 'string', default: '100000' },
     from: { type: 'string', default: '1' },
     threads: { type: 'string', default: '2' },
     seed: { type: 'string' },
