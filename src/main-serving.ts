@@ -105,6 +105,7 @@ export class Serving {
       barrierTimeoutMs: config.freshness.barrierTimeoutMs,
       maxSelectorBytes: config.limits.maxSelectorBytes,
       shardedListAndWatch: config.features.shardedListAndWatch,
+      managedFieldsOptOut: config.features.managedFieldsOptOut,
     });
   }
 

@@ -231,6 +231,11 @@ const features = {
     false,
     'Whether shardSelector=shardRange(…) is served from memory, also in front of an apiserver that does not know it. Otherwise such requests are passed through.',
   ),
+  // The gate ManagedFieldsOptOut of later ones (KEP-5958), off by default there.
+  managedFieldsOptOut: boolean(
+    false,
+    'Whether Accept: …;drop=metadata.managedFields is answered from memory, also in front of an apiserver that does not know it. Otherwise such requests are passed through.',
+  ),
 };
 
 const http2 = {

@@ -10,13 +10,7 @@ import {
   type Scanner,
   type StoredObject,
 } from './encoding.ts';
-import {
-  PARTIAL_METADATA,
-  protobufErrorEvent,
-  ProtobufForm,
-  storedBytes,
-  writeStored,
-} from './envelope-protobuf.ts';
+import { PARTIAL_METADATA, protobufErrorEvent, ProtobufForm } from './envelope-protobuf.ts';
 import { ProtobufFrames } from './frames-protobuf.ts';
 import { ProtobufLabelMatcher } from './label-matcher-protobuf.ts';
 import type { EnvelopeKind } from './protobuf-envelope.ts';
@@ -25,6 +19,7 @@ import { protobufStatus, protobufStatusMessage } from './protobuf-status.ts';
 import { apiVersion } from './resource.ts';
 import { ProtobufListScanner } from './scan-list-protobuf.ts';
 import { ProtobufScanner } from './scan-protobuf.ts';
+import { storedBytes, WHOLE_METADATA, writeStored } from './stored-protobuf.ts';
 
 const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 const NO_PREFIX = Buffer.alloc(0);
@@ -75,8 +70,8 @@ class ProtobufCodec implements Codec {
   restate(object: StoredObject): Buffer {
     if (object.revision === AS_STORED)
       return Buffer.from(object.bytes.subarray(object.start, object.end));
-    const bytes = Buffer.alloc(storedBytes(object));
-    writeStored(object, bytes, 0);
+    const bytes = Buffer.alloc(storedBytes(object, WHOLE_METADATA));
+    writeStored(object, WHOLE_METADATA, bytes, 0);
     return bytes;
   }
 }

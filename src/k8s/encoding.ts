@@ -4,7 +4,8 @@
  *
  *   Encoding    json or protobuf: media types, frames, label matching, errors
  *   Codec       one resource in one encoding: scanner, list cursor, values of selectors, the forms it can be shown in
- *   ObjectForm  how stored objects are shown to clients: the objects themselves, or PartialObjectMetadata cut out of them
+ *   ObjectForm  how stored objects are shown to clients: the objects themselves, or PartialObjectMetadata cut out of them,
+ *               and either without managedFields
  *
  * The stored object is what the scanner calls the object: in JSON the watch form with kind and apiVersion, in protobuf the
  * bare message without its envelope, which the form puts around it again. Nothing here allocates per event: objects are
@@ -125,6 +126,9 @@ export interface Bookmarks {
   initialEventsEnd(revision: number): Buffer;
 }
 
+/** What a list's head says of the items behind it: nothing, whether there are any, or how many bytes they take. */
+export type HeadNeed = 'nothing' | 'emptiness' | 'bytes';
+
 /** Writers return the position behind what they wrote; the buffer must have room for what the sizes say. */
 export interface ObjectForm {
   /** Whole event; the type is one of the EVENT_ constants but ERROR. Exact, or a few bytes too many. */
@@ -139,15 +143,18 @@ export interface ObjectForm {
   itemBytes(object: StoredObject, before: number): number;
   writeItem(object: StoredObject, before: number, to: Buffer, at: number): number;
 
-  /** The list head must know how many bytes all items take: listHead needs its second argument. */
-  readonly headCountsItems: boolean;
-  /** Everything before the first item. `itemsBytes`: sum of itemBytes over all items, where headCountsItems. */
+  /** What listHead must be told of the items. */
+  readonly headNeeds: HeadNeed;
+  /** Everything before the first item. `itemsBytes`: sum of itemBytes over all items, or over some, as headNeeds says. */
   listHead(meta: ListMeta, itemsBytes: number): Buffer;
   /** Everything behind the last item; the arguments are those given to listHead. */
   listTail(meta: ListMeta, itemsBytes: number): Buffer;
 
   /** `object`: that of a real bookmark, which is copied; undefined when it is of no known shape. */
   bookmarks(object: StoredObject): Bookmarks | undefined;
+
+  /** The same without metadata.managedFields; the form itself where it is that. */
+  readonly withoutManagedFields: ObjectForm;
 }
 
 /** One resource in one encoding. */

@@ -1,16 +1,15 @@
 /**
  * Stored protobuf objects as clients get them: watch frames, lists, single objects, and PartialObjectMetadata cut out of
- * them; the twin of envelope.ts.
+ * them, with or without managedFields; the twin of envelope.ts and forms-json.ts.
  *
  * Objects are upstream's bytes; what stands around them holds their lengths, so it is computed for each (semantics 6.4):
  *
  *   frame   4-byte length  0a type  12 n RawExtension{ 0a n envelope }
  *   list    k8s\0  0a TypeMeta  12 n { 0a n ListMeta  12 n item  12 n item ... }  1a 00 22 00
  *
- * Under another revision an object changes its metadata's length, and with it every length around that.
+ * The bytes inside are written by stored-protobuf.ts.
  */
-import { decimalBytes, writeDecimal } from './decimal.ts';
-import { AS_STORED, type Bookmarks, type ObjectForm, type StoredObject } from './encoding.ts';
+import type { Bookmarks, ObjectForm, StoredObject } from './encoding.ts';
 import type { ListMeta } from './envelope.ts';
 import { protobufBookmarks } from './protobuf-bookmark.ts';
 import {
@@ -22,9 +21,16 @@ import {
   textField,
 } from './protobuf-envelope.ts';
 import { protobufStatus } from './protobuf-status.ts';
-import { lengthStart, varintBytes, writeVarint } from './protobuf-varint.ts';
+import { varintBytes, writeVarint } from './protobuf-varint.ts';
 import { EVENT_ADDED, EVENT_BOOKMARK, EVENT_DELETED, EVENT_MODIFIED } from './scan-json.ts';
 import type { StatusResponse } from './status.ts';
+import {
+  type MetadataWriter,
+  storedBytes,
+  WHOLE_METADATA,
+  WITHOUT_MANAGED_FIELDS,
+  writeStored,
+} from './stored-protobuf.ts';
 
 /** Every length-delimited field here has a number below 16, and so a tag of one byte. */
 const TAG_1 = 0x0a;
@@ -56,13 +62,21 @@ export interface ProtobufFormOptions {
 }
 
 export class ProtobufForm implements ObjectForm {
-  readonly headCountsItems = true;
+  readonly headNeeds = 'bytes';
+  readonly withoutManagedFields: ObjectForm;
   readonly #head: Buffer;
   readonly #listHead: Buffer;
   readonly #metadataOnly: boolean;
   readonly #isPartial: boolean;
+  readonly #metadata: MetadataWriter;
 
-  constructor({ kind, listKind, metadataOnly }: ProtobufFormOptions) {
+  constructor(options: ProtobufFormOptions, metadata: MetadataWriter = WHOLE_METADATA) {
+    const { kind, listKind, metadataOnly } = options;
+    this.#metadata = metadata;
+    this.withoutManagedFields =
+      metadata === WITHOUT_MANAGED_FIELDS
+        ? this
+        : new ProtobufForm(options, WITHOUT_MANAGED_FIELDS);
     this.#head = envelopeHead(kind);
     this.#listHead = envelopeHead({ apiVersion: kind.apiVersion, kind: listKind });
     this.#metadataOnly = metadataOnly;
@@ -150,51 +164,17 @@ export class ProtobufForm implements ObjectForm {
   }
 
   #messageBytes(object: StoredObject): number {
-    return this.#metadataOnly ? fieldBytes(metadataBytes(object)) : storedBytes(object);
+    const metadata = this.#metadata;
+    return this.#metadataOnly ? fieldBytes(metadata.bytes(object)) : storedBytes(object, metadata);
   }
 
   #writeMessage(object: StoredObject, to: Buffer, at: number): number {
-    if (!this.#metadataOnly) return writeStored(object, to, at);
+    const metadata = this.#metadata;
+    if (!this.#metadataOnly) return writeStored(object, metadata, to, at);
     to[at++] = TAG_1;
-    at = writeVarint(metadataBytes(object), to, at);
-    return writeMetadata(object, to, at);
+    at = writeVarint(metadata.bytes(object), to, at);
+    return metadata.write(object, to, at);
   }
-}
-
-/** Bytes of the object under `object.revision`, without envelope. */
-export function storedBytes(object: StoredObject): number {
-  const stored = object.end - object.start;
-  if (object.revision === AS_STORED) return stored;
-  const metadata = metadataBytes(object);
-  const before = object.metadataEnd - lengthStart(object.bytes, object.metadataStart);
-  return stored - before + varintBytes(metadata) + metadata;
-}
-
-/** Writes the object under `object.revision`, without envelope. */
-export function writeStored(object: StoredObject, to: Buffer, at: number): number {
-  const { bytes, start, end } = object;
-  if (object.revision === AS_STORED) return at + bytes.copy(to, at, start, end);
-  at += bytes.copy(to, at, start, lengthStart(bytes, object.metadataStart));
-  at = writeVarint(metadataBytes(object), to, at);
-  at = writeMetadata(object, to, at);
-  return at + bytes.copy(to, at, object.metadataEnd, end);
-}
-
-function metadataBytes(object: StoredObject): number {
-  const stored = object.metadataEnd - object.metadataStart;
-  if (object.revision === AS_STORED) return stored;
-  const before = object.revisionEnd - lengthStart(object.bytes, object.revisionStart);
-  // A revision has 16 digits at most: its length is one byte.
-  return stored - before + 1 + decimalBytes(object.revision);
-}
-
-function writeMetadata(object: StoredObject, to: Buffer, at: number): number {
-  const { bytes, metadataStart, metadataEnd, revision } = object;
-  if (revision === AS_STORED) return at + bytes.copy(to, at, metadataStart, metadataEnd);
-  at += bytes.copy(to, at, metadataStart, lengthStart(bytes, object.revisionStart));
-  to[at++] = decimalBytes(revision);
-  at = writeDecimal(revision, to, at);
-  return at + bytes.copy(to, at, object.revisionEnd, metadataEnd);
 }
 
 /** Bytes of a field around a value of so many. */

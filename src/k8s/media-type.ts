@@ -19,8 +19,8 @@ interface Clause {
 /** Up to this length Go's sort is a plain insertion sort, whose result is known for any order. */
 const MAX_CLAUSES = 12;
 /**
- * Parameters with a meaning upstream; others (charset, ...) are ignored there. `drop` is one of them up to 1.36, and from
- * 1.37 on it has a meaning where the gate ManagedFieldsOptOut is on (KEP-5958): only upstream knows.
+ * Parameters with a meaning upstream; others (charset, ...) are ignored there. `drop` is one of those up to 1.36, and later
+ * it has a meaning where the gate ManagedFieldsOptOut is on (KEP-5958): only upstream knows.
  */
 const MEANINGFUL: ReadonlySet<string> = new Set([
   'as',
@@ -34,10 +34,15 @@ const MEANINGFUL: ReadonlySet<string> = new Set([
   'profile',
 ]);
 
+/** The one value of `drop` that is known; upstream takes a clause with any other for one that cannot be had. */
+const DROP_MANAGED_FIELDS = 'drop=metadata.managedFields';
+
 /** How an answer is encoded, and whether only the metadata of objects is shown. */
 export interface Representation {
   readonly encoding: 'json' | 'protobuf';
   readonly metadata: boolean;
+  /** Objects are shown without metadata.managedFields. */
+  readonly withoutManagedFields?: true;
 }
 
 export interface Negotiation {
@@ -47,6 +52,8 @@ export interface Negotiation {
   /** A custom resource, which has no plain protobuf form and does not pass go-restful. */
   readonly custom: boolean;
   readonly verb: 'get' | 'list' | 'watch';
+  /** `drop` has its meaning, whatever upstream makes of it. */
+  readonly managedFieldsOptOut?: boolean;
 }
 
 /**
@@ -61,28 +68,32 @@ export function representationOf(asked: Negotiation): Representation | undefined
   if (accept === undefined || accept === '') return WHOLE_JSON;
   if (!custom && !passesGoRestful(accept) && !namesProtobuf(accept)) return undefined;
   for (const clause of parseAccept(accept) ?? []) {
-    const decision = decide(clause, custom);
+    const decision = decide(clause, asked);
     if (decision === 'json') return WHOLE_JSON;
-    if (decision === 'other') return special(clause, custom, verb);
+    if (decision === 'other') return special(clause, asked);
   }
   return undefined;
 }
 
 const WHOLE_JSON: Representation = Object.freeze({ encoding: 'json', metadata: false });
 
-/** A clause that is not plain JSON: protobuf, or the metadata form of either. */
+/** A clause that is not plain JSON: protobuf, or the metadata form of either, or something without managedFields. */
 function special(
   { type, subtype, texts }: Clause,
-  custom: boolean,
-  verb: Negotiation['verb'],
+  { custom, verb, managedFieldsOptOut }: Negotiation,
 ): Representation | undefined {
   const encoding = ENCODINGS[`${type}/${subtype}`];
   if (encoding === undefined) return undefined;
-  if (texts.length === 0) return custom ? undefined : { encoding, metadata: false };
+  const drops = managedFieldsOptOut === true && texts.includes(DROP_MANAGED_FIELDS);
+  const rest = drops ? texts.filter((text) => text !== DROP_MANAGED_FIELDS) : texts;
+  const shown = drops ? { withoutManagedFields: true as const } : {};
+  if (rest.length === 0) {
+    return custom && encoding === 'protobuf' ? undefined : { encoding, metadata: false, ...shown };
+  }
   const kind = verb === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
   const wanted = [`as=${kind}`, 'g=meta.k8s.io', 'v=v1'];
-  const asks = texts.length === wanted.length && wanted.every((text) => texts.includes(text));
-  return asks ? { encoding, metadata: true } : undefined;
+  const asks = rest.length === wanted.length && wanted.every((text) => rest.includes(text));
+  return asks ? { encoding, metadata: true, ...shown } : undefined;
 }
 
 const ENCODINGS: Readonly<Record<string, Representation['encoding'] | undefined>> = {
@@ -109,7 +120,10 @@ function passesGoRestful(accept: string): boolean {
   });
 }
 
-function decide(clause: Clause, custom: boolean): 'json' | 'other' | 'skip' {
+function decide(
+  clause: Clause,
+  { custom, managedFieldsOptOut }: Negotiation,
+): 'json' | 'other' | 'skip' {
   const { type, subtype, parameters } = clause;
   const takesJson =
     (type === '*' && subtype === '*') ||
@@ -117,7 +131,12 @@ function decide(clause: Clause, custom: boolean): 'json' | 'other' | 'skip' {
   const meaningful = parameters.some((name) => MEANINGFUL.has(name));
   if (takesJson) return meaningful ? 'other' : 'json';
   if (type !== 'application') return 'skip';
-  if (subtype === 'vnd.kubernetes.protobuf') return custom && !meaningful ? 'skip' : 'other';
+  if (subtype === 'vnd.kubernetes.protobuf') {
+    // A custom resource has no such form, whatever would be left out of it.
+    const transforms = parameters.some((name) => name !== 'drop' && MEANINGFUL.has(name));
+    const asks = managedFieldsOptOut === true ? transforms : meaningful;
+    return custom && !asks ? 'skip' : 'other';
+  }
   return subtype === 'yaml' || subtype === 'cbor' ? 'other' : 'skip';
 }
 

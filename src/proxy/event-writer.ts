@@ -61,9 +61,8 @@ interface BatchContent {
 export class EventWriter {
   readonly #pool: BufferPool;
   readonly #object = new StoredObject();
-  /** Of whole objects and of their metadata: watchers of both sit in one group, and are flushed in turn. */
-  #last: EventBatch | undefined;
-  #lastMetadata: EventBatch | undefined;
+  /** One for each way to show objects: watchers of all of them sit in one group, and are flushed in turn. */
+  readonly #last: (EventBatch | undefined)[] = FORMS.map(() => undefined);
 
   constructor(pool: BufferPool) {
     this.#pool = pool;
@@ -71,21 +70,19 @@ export class EventWriter {
 
   /** The cursor's next events, as many as fit one write (at least one). The caller must hold it. */
   batch(source: EventSource): EventBatch {
-    const isWhole = source.objects === source.lane.codec.objects;
-    const last = isWhole ? this.#last : this.#lastMetadata;
+    const form = formOf(source);
+    const last = this.#last[form];
     if (last !== undefined && this.#isEnough(last, source)) return last;
     const made = this.#encode(source);
     last?.release();
-    if (isWhole) this.#last = made;
-    else this.#lastMetadata = made;
+    this.#last[form] = made;
     return made;
   }
 
   /** Lets the last batches go; call at the end of a flush. */
   forget(): void {
-    this.#last?.release();
-    this.#lastMetadata?.release();
-    this.#last = this.#lastMetadata = undefined;
+    for (const last of this.#last) last?.release();
+    this.#last.fill(undefined);
   }
 
   #isEnough(last: EventBatch, { cursor, objects }: EventSource): boolean {
@@ -129,6 +126,15 @@ export class EventWriter {
     object.revision = lane.log.revision(sequence);
     return object;
   }
+}
+
+/** Whole objects or their metadata, with managedFields or without. */
+const FORMS = [0, 1, 2, 3];
+
+function formOf({ lane, objects }: EventSource): number {
+  const whole = lane.codec.objects;
+  const isWhole = objects === whole || objects === whole.withoutManagedFields;
+  return (isWhole ? 0 : 1) + (objects === objects.withoutManagedFields ? 2 : 0);
 }
 
 function eventType(group: FilterGroup, number: number): number {

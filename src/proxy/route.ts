@@ -14,6 +14,7 @@ import type { Credential } from '../auth/authenticate.ts';
 import { credentialOf } from '../auth/authenticate.ts';
 import type { Authorized, Decision } from '../auth/authorize.ts';
 import type { LaneEntry, LaneSubject } from '../cache/lanes.ts';
+import { WithoutManagedFields } from '../cache/without-managed-fields.ts';
 import type { GetOptions, ListOptions } from '../k8s/list-options.ts';
 import { parseGetOptions, parseListOptions } from '../k8s/list-options.ts';
 import type { Representation } from '../k8s/media-type.ts';
@@ -89,6 +90,8 @@ export interface RouteParts {
   readonly maxSelectorBytes: number;
   /** Shard selectors are served from memory, whatever upstream makes of them. */
   readonly shardedListAndWatch: boolean;
+  /** `drop=metadata.managedFields` is obeyed from memory, whatever upstream makes of it. */
+  readonly managedFieldsOptOut: boolean;
 }
 
 /** Answered with neither bytes of the cache nor upstream's. */
@@ -106,6 +109,14 @@ type Eligible =
       readonly target: CollectionTarget;
       readonly options: ListOptions;
     };
+
+/** What would answer it. */
+interface Wanted {
+  readonly form: Representation;
+  readonly lane: LaneSubject;
+  /** False: the lane itself cannot answer, but the one it is cut from could. */
+  readonly mayOpen: boolean;
+}
 
 export class Route {
   readonly #parts: RouteParts;
@@ -153,21 +164,32 @@ export class Route {
     const eligible = understand(target, this.#parts.shardedListAndWatch);
     if ('kind' in eligible) return eligible;
     if (selectorBytes(eligible) > this.#parts.maxSelectorBytes) return notServed('long selector');
-    const form = formOf(exchange, subject, eligible.verb);
+    const form = this.#formOf(exchange, subject, eligible.verb);
     const lane = form === undefined ? undefined : subject.lane(form);
-    if (lane === undefined) return notServed('media type');
+    if (form === undefined || lane === undefined) return notServed('media type');
     const selects = selectable(eligible, subject, lane);
     if (!selects && !(lane.cutFrom && selectable(eligible, subject, lane.cutFrom))) {
       return notServed('field selector');
     }
-    return this.#authorized(exchange, eligible, lane, selects);
+    return this.#authorized(exchange, eligible, { form, lane, mayOpen: selects });
+  }
+
+  #formOf(
+    exchange: Exchange,
+    { custom }: Subject,
+    verb: Eligible['verb'],
+  ): Representation | undefined {
+    if (headerCount(exchange.rawHeaders, 'accept') > 1) return undefined;
+    const accept = exchange.header('accept');
+    const userAgent = exchange.header('user-agent');
+    const { managedFieldsOptOut } = this.#parts;
+    return representationOf({ accept, userAgent, custom, verb, managedFieldsOptOut });
   }
 
   async #authorized(
     exchange: Exchange,
     eligible: Eligible,
-    subject: LaneSubject,
-    mayOpen: boolean,
+    { form, lane: subject, mayOpen }: Wanted,
   ): Promise<Served | Refused> {
     const credential = credentialOf(exchange.rawHeaders);
     if (credential.kind !== 'bearer') return notServed('no bearer token');
@@ -181,7 +203,8 @@ export class Route {
     const entry = await this.#parts.lanes.get(subject, mayOpen);
     if (entry === undefined) return notServed(mayOpen ? 'lane not ready' : 'field selector');
     if (exchange.aborted) return notServed('client gone');
-    return this.#fromLane(exchange, entry, eligible, decision.authorized, credential);
+    const shown = form.withoutManagedFields === true ? new WithoutManagedFields(entry) : entry;
+    return this.#fromLane(exchange, shown, eligible, decision.authorized, credential);
   }
 
   /**
@@ -245,16 +268,6 @@ function selectorBytes(eligible: Eligible): number {
   const { rawLabelSelector, rawFieldSelector, shards } = eligible.options;
   const shardBytes = shards?.canonical.length ?? 0;
   return rawLabelSelector.length + rawFieldSelector.length + shardBytes;
-}
-
-function formOf(
-  exchange: Exchange,
-  { custom }: Subject,
-  verb: Eligible['verb'],
-): Representation | undefined {
-  if (headerCount(exchange.rawHeaders, 'accept') > 1) return undefined;
-  const accept = exchange.header('accept');
-  return representationOf({ accept, userAgent: exchange.header('user-agent'), custom, verb });
 }
 
 /**

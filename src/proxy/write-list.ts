@@ -75,7 +75,7 @@ export class ListWriter {
     const { pool } = this.#services;
     const meta = { revision: this.#plan.view.revision, continueToken, remaining, shards };
     lane.counters.lists++;
-    const itemsBytes = objects.headCountsItems ? await this.#measure() : 0;
+    const itemsBytes = objects.headNeeds === 'nothing' ? 0 : await this.#measure();
     if (itemsBytes === undefined || this.#walk.expired) return false;
     const head = objects.listHead(meta, itemsBytes);
     const tail = objects.listTail(meta, itemsBytes);
@@ -217,7 +217,7 @@ export class ListWriter {
     return true;
   }
 
-  /** Bytes of all items, for an encoding whose head says so; undefined when the view was lost meanwhile. */
+  /** Bytes of all items, for a form whose head needs them; undefined when the view was lost meanwhile. */
   async #measure(): Promise<number | undefined> {
     const { lane, objects, filter, view, from } = this.#plan;
     const walk = lane.candidates(filter, view.position, from);

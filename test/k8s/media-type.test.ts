@@ -103,6 +103,53 @@ describe('other forms than plain JSON', () => {
     );
   });
 
+  const drop = 'drop=metadata.managedFields';
+  const cut = { metadata: false, withoutManagedFields: true };
+  const cutMetadata = { metadata: true, withoutManagedFields: true };
+
+  test.each([
+    [`application/json;${drop}`, 'list', false, { encoding: 'json', ...cut }],
+    [`application/json; ${drop};q=0.9,*/*;q=0.1`, 'get', true, { encoding: 'json', ...cut }],
+    [`application/json;${drop};${drop}`, 'get', false, { encoding: 'json', ...cut }],
+    [
+      `${protobuf};${drop},application/json;${drop}`,
+      'watch',
+      false,
+      { encoding: 'protobuf', ...cut },
+    ],
+    [`${protobuf};${drop},application/json;${drop}`, 'watch', true, { encoding: 'json', ...cut }],
+    [`${protobuf};${drop},application/json`, 'watch', true, { encoding: 'json', metadata: false }],
+    // As client-go spells it.
+    [
+      'application/json; as=PartialObjectMetadata; drop=metadata.managedFields; g=meta.k8s.io; q=0.9; v=v1',
+      'get',
+      false,
+      { encoding: 'json', ...cutMetadata },
+    ],
+    [`${protobuf};${partialList};${drop}`, 'list', true, { encoding: 'protobuf', ...cutMetadata }],
+    // Not known there either, or not certain.
+    [`application/json;drop=spec,application/json`, 'list', false, undefined],
+    [`application/json;drop=spec+metadata.managedFields`, 'list', false, undefined],
+    [`application/json;${drop}+${drop.slice(5)}`, 'list', false, undefined],
+    [`application/json;drop=,application/json`, 'list', false, undefined],
+    [`application/json;drop = metadata.managedFields`, 'list', false, undefined],
+    [
+      `application/json;DROP=metadata.managedFields;charset=utf-8;${drop}`,
+      'list',
+      false,
+      undefined,
+    ],
+    [`application/json;drop=spec;${drop}`, 'list', false, undefined],
+    [`application/json;${drop};pretty=1`, 'list', false, undefined],
+    [`*/*;${drop}`, 'list', false, undefined],
+    [`${protobuf};${drop}`, 'list', true, undefined],
+    ['application/json', 'list', false, { encoding: 'json', metadata: false }],
+  ] as const)('%s of a %s, custom %s, where managedFields may be dropped', (...asked) => {
+    const [accept, verb, custom, expected] = asked;
+    const agent = { userAgent: 'kubelet/v1.36.3', managedFieldsOptOut: true };
+    expect(representationOf({ accept, custom, verb, ...agent })).toEqual(expected);
+  });
+
   test('a watch is not pretty, whoever asks', () => {
     const asked = { accept: 'application/json', userAgent: 'curl/8.0', custom: false };
     expect(representationOf({ ...asked, verb: 'watch' })).toEqual({

@@ -98,6 +98,7 @@ function partsOf(upstream: Upstream): RouteParts {
     barrierTimeoutMs: 1,
     maxSelectorBytes: 100,
     shardedListAndWatch: false,
+    managedFieldsOptOut: false,
     // Nothing gets as far as these.
     ...({} as Pick<RouteParts, 'watches' | 'watchServices' | 'listServices'>),
   };
