@@ -217,7 +217,7 @@ export class ListWriter {
     return true;
   }
 
-  /** Bytes of all items, for a form whose head needs them; undefined when the view was lost meanwhile. */
+  /** Bytes of all items, or of the first if that is enough for the head; undefined when the view was lost meanwhile. */
   async #measure(): Promise<number | undefined> {
     const { lane, objects, filter, view, from } = this.#plan;
     const walk = lane.candidates(filter, view.position, from);
@@ -227,6 +227,7 @@ export class ListWriter {
     while (items < this.#left && walk.next()) {
       if (filter.matches(lane.arena, walk.place)) {
         bytes += objects.itemBytes(lane.describe(walk.place, this.#object), items++);
+        if (objects.headNeeds === 'emptiness') return bytes;
       }
       if (++looked % MEASURED_OBJECTS !== 0) continue;
       walk.pause();
