@@ -69,13 +69,12 @@ export class ReadClient {
   ): Promise<Omit<Answer, 'tookMs'>> {
     return new Promise((done, fail) => {
       const stream = this.#connected().request(headers);
-      let status = 0;
-      stream.once('response', (head) => (status = Number(head[':status'])));
-      const finish = (body: Buffer): void => done({ status, body });
-      collect(stream, enough, {
-        finish,
-        fail,
-        giveUp: () => stream.close(constants.NGHTTP2_CANCEL),
+      stream.once('error', fail);
+      // Data is kept until the head was told: both may come in one piece, and the data first.
+      stream.once('response', (head) => {
+        const finish = (body: Buffer): void => done({ status: Number(head[':status']), body });
+        const giveUp = (): void => stream.close(constants.NGHTTP2_CANCEL);
+        collect(stream, enough, { finish, fail, giveUp });
       });
     });
   }
