@@ -131,7 +131,7 @@ export type HeadNeed = 'nothing' | 'emptiness' | 'bytes';
 
 /** Writers return the position behind what they wrote; the buffer must have room for what the sizes say. */
 export interface ObjectForm {
-  /** Whole event; the type is one of the EVENT_ constants but ERROR. Exact, or a few bytes too many. */
+  /** Whole event; the type is one of the EVENT_ constants but ERROR. Exact, or too many: those of the stored object. */
   eventBytes(type: number, object: StoredObject): number;
   writeEvent(type: number, object: StoredObject, to: Buffer, at: number): number;
 
@@ -139,7 +139,7 @@ export interface ObjectForm {
   objectBytes(object: StoredObject): number;
   writeObject(object: StoredObject, to: Buffer, at: number): number;
 
-  /** The object as the item of a list that stands behind `before` others. Exact. */
+  /** The object as the item of a list that stands behind `before` others. Exact where the head needs bytes, else as above. */
   itemBytes(object: StoredObject, before: number): number;
   writeItem(object: StoredObject, before: number, to: Buffer, at: number): number;
 

@@ -44,13 +44,16 @@ const METADATA_HEAD = Buffer.from(
 
 /** How a span of a stored object is written that holds all of its metadata. */
 interface Spans {
+  /** No less than it takes, without looking for anything. */
+  room(object: StoredObject, start: number, end: number): number;
   bytes(object: StoredObject, start: number, end: number): number;
   write(object: StoredObject, start: number, end: number, to: Buffer, at: number): number;
 }
 
-const WHOLE: Spans = { bytes: spanBytes, write: writeSpan };
+const WHOLE: Spans = { room: spanBytes, bytes: spanBytes, write: writeSpan };
 
 const WITHOUT_MANAGED_FIELDS: Spans = {
+  room: spanBytes,
   bytes(object, start, end) {
     const cut = jsonManagedFields;
     cut.find(object);
@@ -90,7 +93,7 @@ export class JsonObjects implements ObjectForm {
   }
 
   eventBytes(type: number, object: StoredObject): number {
-    const bytes = this.#spans.bytes(object, object.start, object.end);
+    const bytes = this.#spans.room(object, object.start, object.end);
     return EVENT_HEADS[type].length + bytes + eventTail.length;
   }
 
@@ -111,7 +114,7 @@ export class JsonObjects implements ObjectForm {
   }
 
   itemBytes(object: StoredObject, before: number): number {
-    return this.#spans.bytes(object, object.start, object.end) - this.#skip + (before > 0 ? 1 : 0);
+    return this.#spans.room(object, object.start, object.end) - this.#skip + (before > 0 ? 1 : 0);
   }
 
   writeItem(object: StoredObject, before: number, to: Buffer, at: number): number {
@@ -187,7 +190,8 @@ export class JsonMetadata implements ObjectForm {
   }
 
   objectBytes(object: StoredObject): number {
-    return this.itemBytes(object, 0) + 1;
+    const metadata = this.#spans.bytes(object, object.metadataStart, object.metadataEnd);
+    return METADATA_HEAD.length + metadata + 2;
   }
 
   writeObject(object: StoredObject, to: Buffer, at: number): number {
@@ -197,7 +201,7 @@ export class JsonMetadata implements ObjectForm {
   }
 
   itemBytes(object: StoredObject, before: number): number {
-    const metadata = this.#spans.bytes(object, object.metadataStart, object.metadataEnd);
+    const metadata = this.#spans.room(object, object.metadataStart, object.metadataEnd);
     return (before > 0 ? 1 : 0) + METADATA_HEAD.length + metadata + 1;
   }
 

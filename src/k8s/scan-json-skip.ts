@@ -172,15 +172,11 @@ export class JsonSkipper {
     return this.#stack.length;
   }
 
-  /**
-   * Says which bytes the positions are in; allocates once per chunk, not per event.
-   *
-   * @param view of the same bytes, from those who come back to them.
-   */
-  attach(bytes: Uint8Array, view?: DataView): void {
+  /** Says which bytes the positions are in; allocates once per chunk, not per event. */
+  attach(bytes: Uint8Array): void {
     if (bytes === this.bytes) return;
     this.bytes = bytes;
-    this.view = view ?? new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /**

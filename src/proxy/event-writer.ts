@@ -19,6 +19,8 @@ export class EventBatch {
   readonly from: number;
   readonly to: number;
   readonly bytes: Buffer;
+  /** What its events were thought to need: no less than their bytes. */
+  readonly room: number;
   /** Revision of the last event inside. */
   readonly revision: number;
   #holders = 1;
@@ -31,6 +33,7 @@ export class EventBatch {
     this.from = made.from;
     this.to = made.to;
     this.revision = made.revision;
+    this.room = made.room;
     this.bytes = buffer.subarray(0, made.length);
   }
 
@@ -55,6 +58,7 @@ interface BatchContent {
   readonly from: number;
   readonly to: number;
   readonly length: number;
+  readonly room: number;
   readonly revision: number;
 }
 
@@ -88,7 +92,7 @@ export class EventWriter {
   #isEnough(last: EventBatch, { cursor, objects }: EventSource): boolean {
     if (last.group !== cursor.group || last.objects !== objects) return false;
     if (last.from !== cursor.next) return false;
-    return last.to === cursor.group.next || last.bytes.length * 2 > this.#pool.bufferBytes;
+    return last.to === cursor.group.next || last.room * 2 > this.#pool.bufferBytes;
   }
 
   #encode(source: EventSource): EventBatch {
@@ -108,7 +112,7 @@ export class EventWriter {
       length = objects.writeEvent(eventType(group, number), object, buffer, length);
     }
     const revision = lane.log.revision(group.sequence(to - 1));
-    return new EventBatch(this.#pool, buffer, source, { from, to, length, revision });
+    return new EventBatch(this.#pool, buffer, source, { from, to, length, room: bytes, revision });
   }
 
   #size({ lane, cursor, objects }: EventSource, number: number): number {

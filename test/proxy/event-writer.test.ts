@@ -43,3 +43,22 @@ test('every form of an event is written once, whoever asks in which order', () =
   writer.forget();
   expect(pool.inUse).toBe(0);
 });
+
+test('a batch that was thought to be full is shared, however little of it is left', () => {
+  const made = new TestLane();
+  made.list(10, []);
+  const { lane } = made;
+  const objects = lane.codec.objects.withoutManagedFields;
+  const join = () => ({ lane, objects, cursor: lane.groups.join(new Filter(all), lane.head)! });
+  const sources = [join(), join()];
+  const long = `,"managedFields":[{"manager":"${'x'.repeat(700)}"}]`;
+  for (let revision = 11; revision < 31; revision++)
+    made.event(EVENT_ADDED, whole(long).replace('"11"', `"${revision}"`));
+  const pool = new BufferPool(4096, 4);
+  const writer = new EventWriter(pool);
+  const [first, second] = sources.map((source) => writer.batch(source));
+  expect(first.to).toBeLessThan(sources[0].cursor.group.next);
+  expect(first.bytes.length * 2).toBeLessThan(4096);
+  expect(second).toBe(first);
+  writer.forget();
+});
