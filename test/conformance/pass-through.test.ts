@@ -234,8 +234,9 @@ describeWithControlPlane('What passes through', () => {
           );
           const logged = await stack.watershed.logged(auditId);
           expect(logged.source).toBe('passthrough');
-          for (const { chunks, text } of [direct, proxied]) {
-            chunks.splice(0, chunks.length, Buffer.from(neutralText(text)));
+          for (const answer of [direct, proxied]) {
+            if (answer.header('content-encoding') !== undefined) continue;
+            answer.chunks.splice(0, answer.chunks.length, Buffer.from(neutralText(answer.text)));
           }
           const found = differences(direct, proxied, { protocol, from: 'passthrough' });
           expect(found, found.join('\n')).toEqual([]);
