@@ -7,7 +7,7 @@
  * its revision and retries), everything else 503, both with Retry-After (semantics 9.2, 9.4 rule 1).
  * When upstream breaks off in mid answer, the client's answer is broken off too, except for a watch:
  * that ends cleanly, because on HTTP/2 a reset of one stream makes client-go relist while a short
- * read does not (semantics 9.2, rows 1-5), and not before it was a second old or told something. A
+ * read does not (semantics 9.2, rows 1-5), behind a whole frame, and not before it was a second old or told something. A
  * gateway's 502, 503 or 504 to a watch becomes 429 as well: it is as temporary, and client-go would
  * list again.
  */
@@ -24,6 +24,7 @@ import type { Exchange } from './exchange.ts';
 import { forwardedHeaders, relayedHeaders } from './headers.ts';
 import { isLongRunningTarget, isWatchTarget } from './request-kind.ts';
 import type { Sink } from './sink.ts';
+import { WholeFrames } from './whole-frames.ts';
 
 /** What is sent upstream, as raw as it came. */
 export interface ForwardRequest {
@@ -68,6 +69,7 @@ const UPSTREAM_BODY_LIMIT = 3 * 1024 * 1024;
 
 interface PassedWatch {
   readonly startedAtMs: number;
+  readonly frames: WholeFrames;
   told: boolean;
 }
 
@@ -138,7 +140,7 @@ export class PassThrough {
         return;
       }
       const sink = exchange.relay(response.status, relayedHeaders(response.rawHeaders));
-      const watch = isWatch ? { startedAtMs: performance.now(), told: false } : undefined;
+      const watch = isWatch ? startWatch(response.rawHeaders) : undefined;
       if (watch !== undefined) {
         this.#watches.set(sink, watch);
         exchange.onClose(() => this.#watches.delete(sink));
@@ -155,19 +157,27 @@ export class PassThrough {
   /** Moves bytes as the sink takes them; what is buffered meanwhile is the body's own bound. */
   #pump(body: Readable, sink: Sink, watch: PassedWatch | undefined): void {
     const move = (): void => {
-      if (!sink.ready) return;
-      const held = body.readableLength;
-      const chunk = body.read(
-        held > MAX_WRITE_BYTES ? MAX_WRITE_BYTES : undefined,
-      ) as Buffer | null;
-      if (chunk === null) return;
-      sink.write(chunk);
-      if (watch !== undefined) watch.told = true;
+      for (let chunk = nextOf(body, sink); chunk !== null; chunk = nextOf(body, sink)) {
+        const bytes = watch === undefined ? chunk : watch.frames.push(chunk);
+        if (bytes === undefined) continue;
+        sink.write(bytes);
+        if (watch !== undefined) watch.told = true;
+      }
+    };
+    // A body that ends well is told to its last byte, whatever that is.
+    const finish = (): void => {
+      const rest = watch?.frames.rest();
+      const last = (): void => {
+        if (rest !== undefined) sink.write(rest);
+        sink.end();
+      };
+      if (rest === undefined || sink.ready) last();
+      else sink.onReady = last;
     };
     sink.onReady = move;
     sink.onClose = () => body.destroy();
     body.on('readable', move);
-    body.once('end', () => sink.end());
+    body.once('end', finish);
     const brokenOff = (): void => {
       if (body.readableEnded || sink.closed) return;
       this.brokenOff++;
@@ -178,6 +188,21 @@ export class PassThrough {
     else body.once('close', brokenOff);
     if (sink.closed) body.destroy();
   }
+}
+
+/** What the sink would take now, if there is anything. */
+function nextOf(body: Readable, sink: Sink): Buffer | null {
+  if (!sink.ready) return null;
+  const held = body.readableLength;
+  return body.read(held > MAX_WRITE_BYTES ? MAX_WRITE_BYTES : undefined) as Buffer | null;
+}
+
+function startWatch(rawHeaders: readonly string[]): PassedWatch {
+  const at = rawHeaders.findIndex(
+    (text, i) => i % 2 === 0 && text.toLowerCase() === 'content-type',
+  );
+  const contentType = at < 0 ? '' : rawHeaders[at + 1];
+  return { startedAtMs: performance.now(), told: false, frames: new WholeFrames(contentType) };
 }
 
 /** Cleanly, and not so soon that the client would list anew. */

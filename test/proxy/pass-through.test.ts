@@ -256,6 +256,30 @@ describe.each(PROTOCOLS)('a request passed through over %s', (protocol) => {
     expect(response.end).toEqual({ kind: 'clean' });
   });
 
+  test('a watch that breaks off in the middle of a frame ends behind the one before', async () => {
+    const whole = '{"type":"ADDED"}\n';
+    answer = (_request, response) => {
+      response.setHeader('content-type', 'application/json');
+      response.write(`${whole}{"type":"MODI`);
+      setTimeout(() => response.destroy(), 50);
+    };
+    const client = await running.client(protocol);
+    const response = client.open({ path: '/api/v1/pods?watch=1' });
+    await response.untilEnd();
+    expect([response.end, response.text]).toEqual([{ kind: 'clean' }, whole]);
+  });
+
+  test('a watch that ends well is told to its last byte', async () => {
+    const text = '{"type":"ADDED"}\n{"type":"MODI';
+    answer = (_request, response) => {
+      response.setHeader('content-type', 'application/json');
+      response.end(text);
+    };
+    const client = await running.client(protocol);
+    const response = await client.get('/api/v1/pods?watch=1');
+    expect([response.end, response.text]).toEqual([{ kind: 'clean' }, text]);
+  });
+
   test('a watch that breaks off before it said anything lasts a second', async () => {
     answer = (_request, response) => {
       response.flushHeaders();
