@@ -85,6 +85,8 @@ export class Lane {
     deadBytes: 0,
     timeMs: 0,
   };
+  /** Revision of the newest change since the lane began; a bookmark or a list is none. */
+  eventRevision = 0;
   readonly counters = new LaneCounters();
   /** Events dropped because they were known already. */
   duplicates = 0;
@@ -363,6 +365,7 @@ export class Lane {
       this.#liveBytes += this.arena.objectLength(place);
     }
     if (live) this.#dropLive(record.replacedPlace);
+    this.eventRevision = record.revision;
     this.groups.offer(this.log.head, place, record.replacedPlace);
   }
 

@@ -96,6 +96,8 @@ export class WatchStream implements CursorReader, ClockedWatch {
   readonly #object = new StoredObject();
   #phase: Phase = { kind: 'live' };
   #sentRevision: number;
+  /** What was looked through to begin with is not worth a bookmark, shown or not: upstream's rule (semantics 4.5). */
+  readonly #lookedThrough: number;
   #nextBookmark: number;
   #clockSlot = 0;
   /** Something was written: an event or a bookmark. */
@@ -110,6 +112,7 @@ export class WatchStream implements CursorReader, ClockedWatch {
     this.#sink = sink;
     this.#onEnd = onEnd;
     this.#sentRevision = plan.startRevision;
+    this.#lookedThrough = plan.initialEvents ? 0 : plan.lane.eventRevision;
     const now = performance.now();
     this.#startedAt = now;
     this.#deadline = now + plan.lifetimeMs;
@@ -257,7 +260,7 @@ export class WatchStream implements CursorReader, ClockedWatch {
     else if (this.#phase.kind === 'ending') this.#finish();
     else if (this.#plan.cursor.pending) this.#services.flush.wake(this);
     // In the middle of a bridge is no place to resume from: it is taken to the end of it at once.
-    else if (this.#plan.lane.bridges.passes(this.#sentRevision)) this.#sendBookmark();
+    else if (this.#plan.lane.bridges.passes(this.#sentRevision)) this.#sendBookmark(0);
   }
 
   #sendInitial(): void {
@@ -320,9 +323,10 @@ export class WatchStream implements CursorReader, ClockedWatch {
   }
 
   /** Everything up to the frontier was sent, if nothing is pending: says so. */
-  #sendBookmark(): void {
+  #sendBookmark(above = this.#lookedThrough): void {
     const { lane, objects, cursor, bookmarks } = this.#plan;
-    if (!bookmarks || !this.ready || cursor.pending || lane.frontier <= this.#sentRevision) return;
+    if (!bookmarks || !this.ready || cursor.pending) return;
+    if (lane.frontier <= Math.max(this.#sentRevision, above)) return;
     const line = lane.bookmarks.in(objects)?.plain(lane.frontier);
     if (line === undefined) return;
     this.#sentRevision = lane.frontier;

@@ -6,8 +6,6 @@
 // request (Date, Audit-Id, Connection, the X-Kubernetes-Pf-* of queues that an answer from memory did
 // not go through) are not compared at all (`support/compare.ts`).
 
-import type { RecordedResponse } from '../../support/recorded-response.ts';
-import { framesOf, isBookmark } from '../support/compare.ts';
 import type { Answers } from './ask-both.ts';
 import type { Generated } from './grammar.ts';
 
@@ -28,23 +26,4 @@ export const explanations: readonly Explanation[] = [
         .flat()
         .some((value) => value.trim() !== value),
   },
-  {
-    name: 'a bookmark that upstream leaves out',
-    reason:
-      'Upstream drops a bookmark whose revision is not above the last event it looked through for this watch, shown to it or not (semantics 4.5); here it is sent, as it spares a client with a selector to resume from an ever older revision. The API promises nothing about when bookmarks come, only what they mean, and that holds.',
-    covers: (sentence, { verb }, { direct, proxied }) =>
-      verb === 'watch' && sentence.startsWith('body differs') && hasMoreBookmarks(proxied, direct),
-  },
 ];
-
-/** Whether the only difference is that `more` has bookmarks in places where `less` has none. */
-function hasMoreBookmarks(more: RecordedResponse, less: RecordedResponse): boolean {
-  const left = framesOf(less);
-  for (const frame of framesOf(more)) {
-    if (frame === left[0]) left.shift();
-    else if (!isBookmark(frame) || frame.includes(initialEventsEnd)) return false;
-  }
-  return left.length === 0;
-}
-
-const initialEventsEnd = 'k8s.io/initial-events-end';

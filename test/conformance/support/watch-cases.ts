@@ -91,5 +91,12 @@ export const bookmarkCases: readonly Case[] = (['pods', 'nodes', 'widgets', 'gad
   .map((name) => [
     watch(name, { resourceVersion: start, allowWatchBookmarks: 'true', timeoutSeconds: 4 }),
     watch(name, { resourceVersion: middle, timeoutSeconds: 4 }),
+    // Everything was looked through and nothing is to be shown: no bookmark for that alone.
+    watch(name, {
+      resourceVersion: start,
+      allowWatchBookmarks: 'true',
+      labelSelector: 'none=matches',
+      timeoutSeconds: 4,
+    }),
   ])
   .flat();
