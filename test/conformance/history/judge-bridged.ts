@@ -94,7 +94,10 @@ class BridgedJudge {
       version !== undefined &&
       selects(selection, version) &&
       version.uid === object.uid &&
-      this.#truth.agrees(version, form, object.fingerprint);
+      this.#truth.agrees(version, form, {
+        fingerprint: object.fingerprint,
+        by: `${this.#record.label} (bridged) ${name}`,
+      });
     if (!same) this.#found('content', `${name} shows no version of this selection`, at);
   }
 

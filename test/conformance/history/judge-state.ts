@@ -19,7 +19,8 @@ export function sameState(
     if (object.revision !== version.revision) {
       return `${nameOf(object)} instead of ${version.revision}`;
     }
-    if (object.uid !== version.uid || !truth.agrees(version, form, object.fingerprint)) {
+    const showing = { fingerprint: object.fingerprint, by: `a list: ${nameOf(object)}` };
+    if (object.uid !== version.uid || !truth.agrees(version, form, showing)) {
       return `${nameOf(object)} has another content`;
     }
   }

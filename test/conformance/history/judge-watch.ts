@@ -128,7 +128,10 @@ class WatchJudge {
     }
     const same =
       version.uid === object.uid &&
-      this.#truth.agrees(version, this.#record.form, object.fingerprint);
+      this.#truth.agrees(version, this.#record.form, {
+        fingerprint: object.fingerprint,
+        by: `${this.#record.label} ${object.key} at ${object.revision}`,
+      });
     if (same) return;
     const property = expected.type === 'DELETED' ? 'last state' : 'content';
     this.#found(property, `${name} is not the version of ${version.revision}`, at);

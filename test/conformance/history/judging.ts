@@ -128,6 +128,7 @@ export class Judging {
       truth: this.#truthAround(record, at),
       record: { ...record, ...excerpt(record, at ?? 0) },
       contents: this.#options.truth.disagreed.map(contentOf),
+      firstToldBy: this.#options.truth.disagreedWith,
     };
     this.found(property, `${where}: ${text}`, details);
   }

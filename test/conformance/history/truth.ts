@@ -33,6 +33,12 @@ export interface ExpectedEvent {
   readonly version: Version;
 }
 
+/** What a client was shown, and which client. */
+export interface Showing {
+  readonly fingerprint: string;
+  readonly by: string;
+}
+
 interface Told {
   readonly changes: Change[];
   readonly byKey: Map<string, Change[]>;
@@ -50,6 +56,10 @@ export class Truth {
   assumed = 0;
   /** The latest two that should have been one. */
   disagreed: readonly string[] = [];
+  /** Who told the first of them; empty for an answer to a write. */
+  disagreedWith = '';
+  /** Who first told a content, by version and form. */
+  readonly #tellers = new WeakMap<Version, Map<Form, string>>();
 
   /** Revisions must rise. */
   append(resource: ResourceName, revision: number, key: string, version?: Version): void {
@@ -137,15 +147,20 @@ export class Truth {
   }
 
   /** Every content a client shows is compared; one never told before is learnt. */
-  agrees(version: Version, form: Form, fingerprint: string): boolean {
+  agrees(version: Version, form: Form, { fingerprint, by }: Showing): boolean {
     const told = version.fingerprints.get(form);
     if (told === undefined) {
       version.fingerprints.set(form, fingerprint);
+      const tellers = this.#tellers.get(version) ?? new Map<Form, string>();
+      this.#tellers.set(version, tellers.set(form, by));
       this.assumed++;
       return true;
     }
     this.known++;
-    if (told !== fingerprint) this.disagreed = [told, fingerprint];
+    if (told !== fingerprint) {
+      this.disagreed = [told, fingerprint];
+      this.disagreedWith = this.#tellers.get(version)?.get(form) ?? '';
+    }
     return told === fingerprint;
   }
 
