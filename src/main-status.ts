@@ -72,7 +72,7 @@ function laneStatus(entry: LaneEntry, feed: Feed | undefined): LaneStatus {
     pinned: entry.pinned,
     objects: lane.objects,
     objectBytes: lane.liveBytes,
-    headRevision: lane.headRevision,
+    headRevision: lane.frontier,
     frontierRevision: lane.frontier,
     window: {
       floorRevision: lane.floorRevision,

@@ -129,7 +129,7 @@ function inRandomOrder(objects: number, events: number, random: Random): Uint32A
 
 function checkLane(lane: Lane, objects: number, workload: Workload): void {
   check(lane.objects === objects, `the lane holds ${lane.objects} of ${objects} objects`);
-  check(lane.headRevision === workload.revision - 1, 'the lane missed the last event');
+  check(lane.frontier === workload.revision - 1, 'the lane missed the last event');
   let seen = 0;
   const walk = new SnapshotWalk(lane, lane.head, {
     prefix: Buffer.alloc(0),

@@ -60,7 +60,7 @@ export class LaneLoad {
       this.#listed.add(slot);
       if (this.#holds(lane.index.placeOf(slot), bytes, scan, prefix)) return;
     }
-    if (revision <= lane.headRevision) this.#diverged = true;
+    if (revision <= lane.frontier) this.#diverged = true;
     const place = lane.arena.write(bytes, scan, prefix, this.#key, revision);
     lane.arena.pin(place);
     this.#changed.push(place);
@@ -76,7 +76,7 @@ export class LaneLoad {
       return;
     }
     const vanished = this.#vanished();
-    const applyAt = lane.headRevision;
+    const applyAt = lane.frontier;
     // Nothing was missed: watches go on.
     if (lane.loaded && revision === applyAt && vanished.length + this.#changed.length === 0) return;
     const under = lane.namedRevision;

@@ -108,11 +108,6 @@ export class Lane {
 
   // ---- writer -----------------------------------------------------------------------------------------------------
 
-  /** Revision of the newest event, bookmark or list: everything up to it is applied. */
-  get headRevision(): number {
-    return this.log.headRevision;
-  }
-
   /** Set when the state at a position was compared with upstream's at a revision beyond the frontier, and is the same. */
   proven: View = { position: -1, revision: 0 };
 
@@ -122,6 +117,7 @@ export class Lane {
     return position === this.log.head ? Math.max(revision, this.frontier) : this.frontier;
   }
 
+  /** Revision of the newest event, bookmark or list: everything up to it is applied. */
   get frontier(): number {
     return this.log.headRevision;
   }

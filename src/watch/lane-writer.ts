@@ -16,8 +16,6 @@ export type LaneState =
   | { readonly kind: 'closed'; readonly reason: string };
 
 export interface LaneWriter {
-  /** Revision of the newest event or load. */
-  readonly headRevision: number;
   /** Highest revision up to which the lane is proven to hold everything. */
   readonly frontier: number;
   /** Live objects. */

@@ -47,7 +47,7 @@ describe('a lane', () => {
     expect(() => lane.lane.beginLoad()).toThrow('already loading');
     load.abandon();
     expect(lane.keys()).toEqual(['a/x']);
-    expect(lane.lane.headRevision).toBe(10);
+    expect(lane.lane.frontier).toBe(10);
   });
 
   test('tells its reader once that there is something to flush', () => {

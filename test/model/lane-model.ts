@@ -146,7 +146,7 @@ export class LaneModel {
   compare(): void {
     const { lane } = this.test;
     expect(lane.log.head).toBe(this.naive.head);
-    expect(lane.headRevision).toBe(this.naive.headRevision);
+    expect(lane.frontier).toBe(this.naive.headRevision);
     expect(lane.objects).toBe(this.naive.state.size);
     for (let position = lane.log.floor - 1; position <= lane.log.head; position++) {
       this.#comparePosition(position, this.naive.states.get(position)!);
@@ -359,10 +359,10 @@ export class LaneModel {
       if (position < floor && change !== undefined) floorRevision = revision;
     }
     expect(lane.floorRevision).toBe(floorRevision);
-    for (let revision = floorRevision - 2; revision <= lane.headRevision + 2; revision++) {
+    for (let revision = floorRevision - 2; revision <= lane.frontier + 2; revision++) {
       const view = lane.viewAt(revision);
       const bridged = this.#gaps.some(({ from, to }) => from < revision && revision < to);
-      if (revision < floorRevision || revision > lane.headRevision || bridged) {
+      if (revision < floorRevision || revision > lane.frontier || bridged) {
         expect(view).toBeUndefined();
         continue;
       }

@@ -134,7 +134,7 @@ class World {
       expect(scan.scanItem(bytes, 0, bytes.length)).toBe(true);
       load.add(bytes, scan);
     }
-    load.finish(lane.headRevision + 10);
+    load.finish(lane.frontier + 10);
     lane.setState({ kind: 'live' });
   }
 }
