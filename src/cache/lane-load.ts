@@ -77,10 +77,12 @@ export class LaneLoad {
     }
     const vanished = this.#vanished();
     const applyAt = lane.frontier;
+    const isSame = vanished.length + this.#changed.length === 0;
     // Nothing was missed: watches go on.
-    if (lane.loaded && revision === applyAt && vanished.length + this.#changed.length === 0) return;
+    if (lane.loaded && revision === applyAt && isSame) return;
     const under = lane.namedRevision;
-    const bridge = this.#bridge && lane.loaded && revision > under && !this.#diverged;
+    const isNewer = revision > under || (revision === under && isSame);
+    const bridge = this.#bridge && lane.loaded && isNewer && !this.#diverged;
     if (bridge) {
       const before = vanished.length > 0 ? lane.head : undefined;
       lane.bridges.begin({ from: applyAt, under, to: revision, before }, lane.log);

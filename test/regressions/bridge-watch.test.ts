@@ -172,6 +172,19 @@ describe('a bridge', () => {
     ]);
   });
 
+  test('leaves watches open when the list only repeats the state proven last', () => {
+    const lane = laneAt11();
+    lane.lane.proven = { position: lane.lane.log.head, revision: 30 };
+    const streams = [11, 30].map((revision) => {
+      return watch(lane, { position: lane.lane.log.head, revision });
+    });
+    lane.list(30, [pod('x', 5), pod('y', 11)]);
+    lane.event(ADDED, pod('z', 40));
+    for (const { stream } of streams) stream.flush();
+    for (const { sink } of streams) expect(sink.events).toEqual(['ADDED z@40']);
+    expect([11, 12, 29, 30].filter((at) => lane.lane.viewAt(at) === undefined)).toEqual([12, 29]);
+  });
+
   test('leaves a watch open that started ahead of its list too', () => {
     const lane = laneAt11();
     const { stream, sink } = watch(lane, { position: lane.lane.log.head, revision: 60 });
