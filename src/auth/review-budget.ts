@@ -6,6 +6,9 @@
 
 import { LRUCache } from 'lru-cache';
 
+/** A controller manager with one credential starts with a list and a watch of some eighty resources. */
+const BURST_SECONDS = 10;
+
 interface Bucket {
   tokens: number;
   filledAtMs: number;
@@ -18,7 +21,7 @@ export class ReviewBudget {
 
   constructor(perSecond: number, maxCredentials: number) {
     this.#perSecond = perSecond;
-    this.#burst = perSecond * 3;
+    this.#burst = perSecond * BURST_SECONDS;
     this.#buckets = new LRUCache({ max: maxCredentials });
   }
 

@@ -199,7 +199,9 @@ export class Route {
       exchange.respondStatus(unreachable(exchange.target));
       return REFUSED;
     }
-    if (decision.kind !== 'allow') return notServed(`permission ${decision.kind}`);
+    if (decision.kind !== 'allow') {
+      return notServed(`permission ${decision.kind === 'deny' ? decision.reason : decision.kind}`);
+    }
     const entry = await this.#parts.lanes.get(subject, mayOpen);
     if (entry === undefined) return notServed(mayOpen ? 'lane not ready' : 'field selector');
     if (exchange.aborted) return notServed('client gone');
