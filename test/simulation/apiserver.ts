@@ -124,7 +124,10 @@ export class Cluster implements UpstreamReader {
         metadataOnly: headers.accept?.includes('as=PartialObjectMetadataList') ?? false,
         fail: (reason) => {
           this.note(() => `request ${number} fails: ${reason}`);
-          if (settle()) reject(new Error(reason));
+          if (!settle()) return;
+          // A body whose head never arrived is nobody's.
+          stream?.abort();
+          reject(new Error(reason));
         },
         answer: (status, rawHeaders = []) => {
           if (settled || !server.up) return undefined;

@@ -1,6 +1,6 @@
 // The model of the proof, in its long form: `npm run proof -- --seeds 100000`.
 //
-//   --seeds N      how many seeds (10000)
+//   --seeds N      how many seeds (100000)
 //   --from N       the first of them (1)
 //   --threads N    threads (2)
 //   --seed N       one seed, with its trace
