@@ -97,6 +97,7 @@ class BridgedJudge {
       this.#truth.agrees(version, form, {
         fingerprint: object.fingerprint,
         by: `${this.#record.label} (bridged) ${name}`,
+        own: object.revision === version.revision,
       });
     if (!same) this.#found('content', `${name} shows no version of this selection`, at);
   }

@@ -19,7 +19,7 @@ export function sameState(
     if (object.revision !== version.revision) {
       return `${nameOf(object)} instead of ${version.revision}`;
     }
-    const showing = { fingerprint: object.fingerprint, by: `a list: ${nameOf(object)}` };
+    const showing = { fingerprint: object.fingerprint, by: `a list: ${nameOf(object)}`, own: true };
     if (object.uid !== version.uid || !truth.agrees(version, form, showing)) {
       return `${nameOf(object)} has another content`;
     }

@@ -131,6 +131,7 @@ class WatchJudge {
       this.#truth.agrees(version, this.#record.form, {
         fingerprint: object.fingerprint,
         by: `${this.#record.label} ${object.key} at ${object.revision}`,
+        own: object.revision === version.revision,
       });
     if (same) return;
     const property = expected.type === 'DELETED' ? 'last state' : 'content';

@@ -99,18 +99,28 @@ export class Target {
     while (!this.#stopped.signal.aborted) {
       // It does not answer while it is restarted.
       const status = await this.watershed.status().catch(() => undefined);
-      for (const { resource, form, initializations } of status?.lanes ?? []) {
-        if (initializations > 1) {
-          const moments = this.#relisted.get(resource) ?? [];
-          moments.push(performance.now());
-          this.#relisted.set(resource, moments);
-        }
+      const lanes = status?.lanes ?? [];
+      for (const { resource, form, initializations } of lanes) {
+        if (initializations > 1) this.#relistedNow(resource);
         const lane = `${resource} ${form}`;
         const before = known.get(lane) ?? 1;
         if (initializations > before) this.relists += initializations - before;
         known.set(lane, initializations);
       }
+      // What a lane did between the last look and its end is not known.
+      const open = new Set(lanes.map(({ resource, form }) => `${resource} ${form}`));
+      for (const lane of known.keys()) {
+        if (open.has(lane)) continue;
+        known.delete(lane);
+        this.#relistedNow(lane.split(' ')[0]);
+      }
       await sleep(pollMs);
     }
+  }
+
+  #relistedNow(resource: string): void {
+    const moments = this.#relisted.get(resource) ?? [];
+    moments.push(performance.now());
+    this.#relisted.set(resource, moments);
   }
 }

@@ -37,6 +37,8 @@ export interface ExpectedEvent {
 export interface Showing {
   readonly fingerprint: string;
   readonly by: string;
+  /** Under the version's own revision, not as the last state of something that went: nothing is learnt from the latter. */
+  readonly own: boolean;
 }
 
 interface Told {
@@ -147,9 +149,10 @@ export class Truth {
   }
 
   /** Every content a client shows is compared; one never told before is learnt. */
-  agrees(version: Version, form: Form, { fingerprint, by }: Showing): boolean {
+  agrees(version: Version, form: Form, { fingerprint, by, own }: Showing): boolean {
     const told = version.fingerprints.get(form);
     if (told === undefined) {
+      if (!own) return true;
       version.fingerprints.set(form, fingerprint);
       const tellers = this.#tellers.get(version) ?? new Map<Form, string>();
       this.#tellers.set(version, tellers.set(form, by));
