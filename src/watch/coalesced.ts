@@ -37,7 +37,8 @@ export class Coalesced<T> {
   join(): Promise<T> {
     if (this.#queued !== undefined) return this.#queued;
     if (this.#hasRoom() && this.#waitMs() <= 0) return this.#start();
-    this.#queued = this.#later();
+    // Not in this turn: should the pace allow it by now, it would begin before it is noted as queued, and stay noted.
+    this.#queued = Promise.resolve().then(() => this.#later());
     return this.#queued;
   }
 
