@@ -10,12 +10,13 @@ import { ByteMap } from './byte-map.ts';
 import type { Filter } from './filter.ts';
 import type { FilterGroup } from './filter-group.ts';
 import { NAME_FIELD, NAMESPACE_FIELD } from './filter.ts';
-import { pinOf } from './pin.ts';
+import { pinOf, PinSpan } from './pin.ts';
 
 type Shelf = ByteMap<FilterGroup[]>;
 
 export class InterestTable {
   readonly #arena: Arena;
+  readonly #span = new PinSpan();
   readonly #byName: Shelf = new ByteMap();
   readonly #byNamespace: Shelf = new ByteMap();
   /** Per indexed field, by value. */
@@ -53,37 +54,26 @@ export class InterestTable {
 
   /** Calls `visit.offer` once for every group that an event of these two versions may concern. */
   visit(place: Place, replaced: Place, visit: (group: FilterGroup) => void): void {
-    const arena = this.#arena;
-    const bytes = arena.slabOf(place).bytes;
-    const key = arena.keyStart(place);
-    const ns = arena.namespaceLength(place);
     for (const group of this.#broad) visit(group);
-    if (this.#byName.size > 0) {
-      const nameStart = ns === 0 ? 0 : ns + 1;
-      const length = arena.keyLength(place) - nameStart;
-      visitAll(this.#byName.get(bytes, key + nameStart, length), visit);
+    if (this.#byName.size > 0) visitAll(this.#groupsOf(this.#byName, place, NAME_FIELD), visit);
+    if (this.#byNamespace.size > 0) {
+      visitAll(this.#groupsOf(this.#byNamespace, place, NAMESPACE_FIELD), visit);
     }
-    if (ns > 0 && this.#byNamespace.size > 0)
-      visitAll(this.#byNamespace.get(bytes, key, ns), visit);
     for (let field = 0; field < this.#byField.length; field++) {
       const shelf = this.#byField[field];
       if (shelf === undefined || shelf.size === 0) continue;
-      const now = this.#valueGroups(shelf, place, field);
+      const now = this.#groupsOf(shelf, place, field);
       visitAll(now, visit);
       if (replaced === NO_PLACE) continue;
-      const before = this.#valueGroups(shelf, replaced, field);
+      const before = this.#groupsOf(shelf, replaced, field);
       if (before !== now) visitAll(before, visit);
     }
   }
 
-  #valueGroups(shelf: Shelf, place: Place, field: number): FilterGroup[] | undefined {
-    const relative = this.#arena.fieldStart(place, field);
-    if (relative < 0) return shelf.get(EMPTY, 0, 0);
-    return shelf.get(
-      this.#arena.slabOf(place).bytes,
-      this.#arena.objectStart(place) + relative,
-      this.#arena.fieldLength(place, field),
-    );
+  #groupsOf(shelf: Shelf, place: Place, field: number): FilterGroup[] | undefined {
+    const span = this.#span;
+    span.read(this.#arena, place, field);
+    return shelf.get(span.bytes, span.start, span.length);
   }
 
   #homeOf(filter: Filter): { shelf: Shelf; value: Buffer } | undefined {
@@ -95,8 +85,6 @@ export class InterestTable {
     return { shelf: this.#byField[field]!, value };
   }
 }
-
-const EMPTY = Buffer.alloc(0);
 
 function visitAll(groups: FilterGroup[] | undefined, visit: (group: FilterGroup) => void): void {
   if (groups === undefined) return;
