@@ -14,6 +14,8 @@
  * Written by the lane's writer only; an entry never changes. A slab goes back to the pool when it is not open, holds no
  * live object and no record of the window points into it.
  */
+import type { StoredObject } from '../k8s/encoding.ts';
+import { AS_STORED } from '../k8s/encoding.ts';
 import type { SlabPool } from './slab.ts';
 import { Slab } from './slab.ts';
 
@@ -159,6 +161,20 @@ export class Arena {
 
   revision(place: Place): number {
     return this.slabOf(place).doubles[(place & OFFSET_MASK) + 1];
+  }
+
+  /** Points `object` at an entry; valid until the loop is given back. */
+  describe(place: Place, object: StoredObject): StoredObject {
+    const start = this.objectStart(place);
+    object.bytes = this.slabOf(place).bytes;
+    object.start = start;
+    object.end = start + this.objectLength(place);
+    object.metadataStart = start + this.headerWord(place, 4);
+    object.metadataEnd = object.metadataStart + this.headerWord(place, 5);
+    object.revisionStart = start + this.headerWord(place, 8);
+    object.revisionEnd = object.revisionStart + this.headerWord(place, 9);
+    object.revision = AS_STORED;
+    return object;
   }
 
   /** Word `index` (4..9) of the header: metadata, labels and revision text places, relative to the object. */

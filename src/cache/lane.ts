@@ -6,7 +6,6 @@
  * log, index, filter groups marked. Nobody else writes.
  */
 import type { Codec, StoredObject } from '../k8s/encoding.ts';
-import { AS_STORED } from '../k8s/encoding.ts';
 import type { Resource } from '../k8s/resource.ts';
 import { resourceId } from '../k8s/resource.ts';
 import { parseRevisionBytes } from '../k8s/revision.ts';
@@ -232,17 +231,7 @@ export class Lane {
 
   /** Points `object` at an entry; valid until the loop is given back. */
   describe(place: Place, object: StoredObject): StoredObject {
-    const { arena } = this;
-    const start = arena.objectStart(place);
-    object.bytes = arena.slabOf(place).bytes;
-    object.start = start;
-    object.end = start + arena.objectLength(place);
-    object.metadataStart = start + arena.headerWord(place, 4);
-    object.metadataEnd = object.metadataStart + arena.headerWord(place, 5);
-    object.revisionStart = start + arena.headerWord(place, 8);
-    object.revisionEnd = object.revisionStart + arena.headerWord(place, 9);
-    object.revision = AS_STORED;
-    return object;
+    return this.arena.describe(place, object);
   }
 
   /** The newest state. */

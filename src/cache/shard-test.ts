@@ -20,13 +20,7 @@ export class ShardTest {
       const key = arena.keyStart(place);
       return this.#shards.contains(bytes, key, key + arena.namespaceLength(place));
     }
-    const object = this.#object;
-    object.bytes = bytes;
-    object.start = arena.objectStart(place);
-    object.end = object.start + arena.objectLength(place);
-    object.revisionStart = object.start + arena.headerWord(place, 8);
-    object.revisionEnd = object.revisionStart + arena.headerWord(place, 9);
-    this.#uid.find(object);
+    this.#uid.find(arena.describe(place, this.#object));
     return this.#shards.contains(bytes, this.#uid.start, this.#uid.end);
   }
 }
