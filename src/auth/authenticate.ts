@@ -108,8 +108,18 @@ export function callerOf(rawHeaders: readonly string[], peer: Peer, nowMs: numbe
   }
   // Upstream tries the next authenticator behind one that fails, and never ends with anonymous.
   const credential = credentialOf(rawHeaders);
-  return credential.kind === 'bearer' ? credential : BAD_CERTIFICATE;
+  if (credential.kind === 'bearer') return credential;
+  const plain = credential.kind === 'unjudgeable' && credentialOf(withoutUpgrade(rawHeaders));
+  return plain && plain.kind === 'bearer' ? credential : BAD_CERTIFICATE;
 }
+
+function withoutUpgrade(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter(
+    (_, at) => !UPGRADE_HEADERS.has(rawHeaders[at - (at % 2)].toLowerCase()),
+  );
+}
+
+const UPGRADE_HEADERS: ReadonlySet<string> = new Set(['upgrade', 'sec-websocket-protocol']);
 
 const BAD_CERTIFICATE: RefusedCaller = Object.freeze({
   kind: 'refused',
@@ -135,7 +145,7 @@ export function credentialOf(rawHeaders: readonly string[]): Credential {
   let bytes = 0;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at].toLowerCase();
-    if (name === 'upgrade' || name === 'sec-websocket-protocol') {
+    if (UPGRADE_HEADERS.has(name)) {
       return { kind: 'unjudgeable', reason: 'upgrade' };
     }
     if (name === 'authorization') {
