@@ -66,7 +66,9 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
   const accounts = await CertificateAccounts.start(config, logger, upstreamOptions);
   const upstream = Upstream.connect(cluster, upstreamOptions);
   const discovery = new Discovery(upstream, {
-    policy: { secrets: config.resources.secrets },
+    policy: {
+      secrets: config.resources.secrets || config.resources.secretNamespaces.length > 0,
+    },
   });
   const feeds = new Feeds(upstream, discovery, config, logger);
   const lanes: Lanes = createLanes(
@@ -246,7 +248,7 @@ class Pins {
     const known = this.#discovery.resources();
     return this.#ids.filter((id) => {
       const subject = known.has(id) ? this.#subjects.byId(id) : undefined;
-      const lane = subject?.lane({ encoding: 'json', metadata: false });
+      const lane = subject?.lane({ encoding: 'json', metadata: false }, '');
       return lane === undefined || this.#lanes.open(lane, true) === undefined;
     });
   }

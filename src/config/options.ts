@@ -17,6 +17,11 @@ const RESOURCE: Form = {
   accepts: (text) => RESOURCE_ID.test(text),
 };
 
+const NAMESPACE: Form = {
+  words: 'names of namespaces such as kube-system',
+  accepts: (text) => /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(text),
+};
+
 const ADDRESS: Form = {
   words: 'an IP address such as 0.0.0.0, 127.0.0.1 or ::',
   accepts: isAddress,
@@ -134,7 +139,15 @@ const resources = {
   deny: strings([], 'Resources that are always passed through. Wins over allow.', {
     form: RESOURCE,
   }),
-  secrets: boolean(false, 'Whether Secrets may be served from memory.'),
+  secrets: boolean(
+    false,
+    'Whether the Secrets of all namespaces may be served from memory; the reader must be allowed to list them. See secretNamespaces for less.',
+  ),
+  secretNamespaces: strings(
+    [],
+    'Namespaces whose Secrets may be served from memory, each followed by itself, so that the reader needs no right beyond them.',
+    { form: NAMESPACE },
+  ),
 };
 
 const lanes = {

@@ -43,8 +43,10 @@ import type { ListServices } from './write-list.ts';
 export interface Subject {
   readonly resource: Resource;
   readonly custom: boolean;
-  /** The lane of a form; undefined when the resource has none. */
-  lane(form: Representation): LaneSubject | undefined;
+  /** Whether the objects of a namespace ('': of all) may be held. */
+  holds(namespace: string): boolean;
+  /** The lane that holds a namespace ('': all) in a form; undefined when there is none. */
+  lane(form: Representation, namespace: string): LaneSubject | undefined;
 }
 
 /** What routing asks of discovery. Undefined: unknown, or never served from memory. */
@@ -182,11 +184,12 @@ export class Route {
     const subject = this.#parts.subjects.lookup(target.group, target.version, target.plural);
     if (subject === undefined) return notServed('resource not cached');
     if (!fitsScope(target, subject.resource)) return notServed('scope does not fit');
+    if (!subject.holds(target.namespace)) return notServed('namespace not cached');
     const eligible = understand(target, this.#parts.shardedListAndWatch);
     if ('kind' in eligible) return eligible;
     if (selectorBytes(eligible) > this.#parts.maxSelectorBytes) return notServed('long selector');
     const form = this.#formOf(exchange, subject, eligible.verb);
-    const lane = form === undefined ? undefined : subject.lane(form);
+    const lane = form === undefined ? undefined : subject.lane(form, target.namespace);
     if (form === undefined || lane === undefined) return notServed('media type');
     const selects = selectable(eligible, subject, lane);
     if (!selects && !(lane.cutFrom && selectable(eligible, subject, lane.cutFrom))) {

@@ -83,7 +83,7 @@ function partsOf(upstream: Upstream): RouteParts {
   const undecided: Decision = { kind: 'undecided', reason: 'unreachable' };
   return {
     subjects: {
-      lookup: () => ({ resource: PODS, custom: false, lane: () => subject }),
+      lookup: () => ({ resource: PODS, custom: false, holds: () => true, lane: () => subject }),
       resourceOf: () => PODS,
     },
     lanes: new MetadataLanes({ lanes, reader: upstream, idleMs: 1, onCompared: () => {} }),
