@@ -63,7 +63,13 @@ export class Serving {
     this.#logger = logger;
     this.#verbosity = config.log.verbosity;
     const reviewers = { forwarder: upstream, reviewer: accounts?.reviewer };
-    this.#authorizer = new Authorizer(reviewers, config.auth);
+    this.#authorizer = new Authorizer(reviewers, {
+      ...config.auth,
+      onFastPathOff: () =>
+        logger.error(
+          'Upstream refused what the fast path for nodes allowed; it is off from now on',
+        ),
+    });
     const callers = new Callers(this.#authorizer);
     this.#rechecks = new WatchRechecks(this.#authorizer, config.auth);
     this.admission = new Admission({

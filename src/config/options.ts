@@ -314,6 +314,10 @@ const auth = {
     minimum: 1,
     maximum: 10_000_000,
   }),
+  nodeFastPath: boolean(
+    false,
+    'Whether what nodes read of themselves (their pods, Node, Lease and CSINode, by certificate) is allowed without asking, as the Node authorizer does; one question in a thousand is asked all the same, and a refusal switches this off.',
+  ),
   recheckInterval: duration(
     '60s',
     'About how often the permission behind an open watch is checked again.',
