@@ -36,7 +36,7 @@ export interface FuzzOptions {
 const decisionTtlMs = 1_500;
 /** A review that was under way when the state changed is answered and forgotten by then. */
 const settleMs = decisionTtlMs + 500;
-const atOnce = 128;
+const atOnce = 200;
 const attempts = 5;
 const betweenAttemptsMs = 150;
 

@@ -22,7 +22,7 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     requests: { type: 'string', default: '100000' },
-    'per-state': { type: 'string', default: '2500' },
+    'per-state': { type: 'string', default: '5000' },
     only: { type: 'string' },
   },
 });

@@ -18,6 +18,8 @@ const people = [
   'system:anonymous',
   accountUser,
   'system:node:node-1',
+  // Two bytes of UTF-8, as a header holds them.
+  'jos\u00c3\u00a9',
   '',
 ];
 const groups = [
