@@ -3,6 +3,7 @@ import { Authorizer } from './auth/authorize.ts';
 import { WatchRechecks } from './auth/recheck.ts';
 import type { Config } from './config/config.ts';
 import { resourceId } from './k8s/resource.ts';
+import type { CertificateAccounts } from './main-accounts.ts';
 import type { MetadataLanes } from './main-metadata.ts';
 import type { Subjects } from './main-subjects.ts';
 import type { Logger } from './observe/log.ts';
@@ -33,6 +34,8 @@ const FLUSH_SHARE = 0.7;
 
 export interface ServingSources {
   readonly upstream: Upstream;
+  /** Absent where no client certificates are taken. */
+  readonly accounts?: CertificateAccounts;
   readonly lanes: MetadataLanes;
   readonly subjects: Subjects;
 }
@@ -55,21 +58,23 @@ export class Serving {
   #metrics: Metrics | undefined;
 
   constructor(config: Config, logger: Logger, sources: ServingSources) {
-    const { upstream, lanes, subjects } = sources;
+    const { upstream, accounts, lanes, subjects } = sources;
     this.#logger = logger;
     this.#verbosity = config.log.verbosity;
-    this.#authorizer = new Authorizer(upstream, config.auth);
+    const reviewers = { forwarder: upstream, reviewer: accounts?.reviewer };
+    this.#authorizer = new Authorizer(reviewers, config.auth);
     this.#rechecks = new WatchRechecks(this.#authorizer, config.auth);
     this.admission = new Admission({
       ...DEFAULT_ADMISSION_LIMITS,
       maxWatches: config.limits.maxOpenWatches,
     });
-    this.#passThrough = new PassThrough(upstream);
+    this.#passThrough = new PassThrough(upstream, accounts?.impersonator);
     this.watches = new OpenWatches(this.#rechecks, this.#passThrough);
     this.upgrades = new UpgradeRelay({
       authority: upstream.authority,
       pathPrefix: upstream.basePath,
       connectUpstream: () => upstream.connectRaw(),
+      impersonator: accounts?.impersonator,
     });
     this.compressor = new Compressor(config.compression);
     const eventPool = new BufferPool(config.flush.maxBytesPerWrite, SPARE_EVENT_BUFFERS);

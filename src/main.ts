@@ -9,6 +9,7 @@ import type { LaneSource, LaneSubject } from './cache/lanes.ts';
 import type { Config } from './config/config.ts';
 import { splitHostAndPort } from './config/host-and-port.ts';
 import { programVersion } from './config/version.ts';
+import { CertificateAccounts, mustBePrivate } from './main-accounts.ts';
 import { Feeds } from './main-feeds.ts';
 import { MetadataLanes } from './main-metadata.ts';
 import { Serving } from './main-serving.ts';
@@ -20,6 +21,7 @@ import { proxyChecks } from './observe/health.ts';
 import type { Logger } from './observe/log.ts';
 import { RuntimeMeter } from './observe/runtime.ts';
 import type { Phase, ProxyStatus, UpstreamStatus } from './observe/status.ts';
+import { ClientAuthority } from './proxy/client-authority.ts';
 import { ProxyServer } from './proxy/server.ts';
 import { selfSignedFiles, ServingCertificate } from './proxy/tls.ts';
 import { Discovery } from './upstream/discovery.ts';
@@ -50,12 +52,19 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
     environment: process.env,
     homeDirectory: homedir(),
   });
-  const upstream = Upstream.connect(cluster, {
-    forwardedCalls: config.upstream.maxForwardedCalls,
-    forwardedStreams: config.upstream.maxForwardedStreams,
-    callHeadersTimeoutMs: config.upstream.requestTimeoutMs,
+  const { maxForwardedCalls, maxForwardedStreams, requestTimeoutMs } = config.upstream;
+  const upstreamOptions = {
+    forwardedCalls: maxForwardedCalls,
+    forwardedStreams: maxForwardedStreams,
+    impersonatedCalls: maxForwardedCalls,
+    impersonatedStreams: maxForwardedStreams,
+    callHeadersTimeoutMs: requestTimeoutMs,
     userAgent: `watershed/${programVersion()}`,
-  });
+  };
+  const certificate = await servingCertificate(config, logger);
+  const clientAuthority = await clientAuthorityOf(config, logger);
+  const accounts = await CertificateAccounts.start(config, logger, upstreamOptions);
+  const upstream = Upstream.connect(cluster, upstreamOptions);
   const discovery = new Discovery(upstream, {
     policy: { secrets: config.resources.secrets },
   });
@@ -76,12 +85,12 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
     onCompared: (resource, { kind, reason }) =>
       logger.info({ resource, outcome: kind, reason }, 'Compared metadata with upstream'),
   });
-  const serving = new Serving(config, logger, { upstream, lanes: shown, subjects });
+  const serving = new Serving(config, logger, { upstream, accounts, lanes: shown, subjects });
   lanes.onOpen = (lane): void => serving.flush.attach(lane);
   feeds.onRead = (path, tookMs): void => serving.observeProof(path, tookMs);
-  const certificate = await servingCertificate(config, logger);
   const server = new ProxyServer({
     certificate,
+    clientAuthority,
     limits: {
       maxConnections: config.limits.maxConnections,
       maxHeaderBytes: config.limits.maxHeaderBytes,
@@ -137,7 +146,9 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
       serving.stop();
       runtime.close();
       certificate.close();
+      clientAuthority?.close();
       await admin.close();
+      await accounts?.close();
       await upstream.close();
     },
   };
@@ -176,8 +187,25 @@ async function servingCertificate(config: Config, logger: Logger): Promise<Servi
     tlsCertFile === ''
       ? await selfSignedFiles(certDirectory, certNames)
       : { certFile: tlsCertFile, keyFile: tlsPrivateKeyFile };
+  await mustBePrivate('serving.tlsPrivateKeyFile', files.keyFile);
   const onProblem = (err: Error): void => logger.error({ err }, 'Failed to reload the certificate');
-  return ServingCertificate.load(files, { onProblem });
+  const certificate = await ServingCertificate.load(files, { onProblem });
+  const missing = certificate.namesMissing(certNames);
+  if (missing.length === 0) return certificate;
+  certificate.close();
+  throw new Error(
+    `serving.certNames: ${files.certFile} is not valid for ${missing.join(', ')}; issue it for these names or remove them`,
+  );
+}
+
+async function clientAuthorityOf(
+  config: Config,
+  logger: Logger,
+): Promise<ClientAuthority | undefined> {
+  if (config.serving.clientCaFile === '') return undefined;
+  return ClientAuthority.load(config.serving.clientCaFile, {
+    onProblem: (err) => logger.error({ err }, 'Failed to reload the client authorities'),
+  });
 }
 
 function listenAdmin(

@@ -5,21 +5,40 @@
  * (auth.md 1.1) and lets upstream judge. Impersonate-* headers belong to the credential: they go
  * along with every review and are part of its digest. Whatever is ambiguous is `unjudgeable` and
  * passed through, never served from memory, never replaced by a credential of ours.
+ *
+ * A client certificate cannot travel through a proxy that ends TLS, so it is judged here, and first, as
+ * upstream does: a good one decides, a bad one leaves the word to a bearer token, and to nothing else.
  */
 
 import { inspect } from 'node:util';
+import { forbiddenRequest, unauthorized } from '../k8s/status.ts';
+import type { StatusResponse } from '../k8s/status.ts';
 import { nominatesIdentity } from '../upstream/headers.ts';
+import type { CertificateCredential, Peer } from './certificate.ts';
 import { digestOf } from './digest.ts';
 
 /** Bound on the token and the impersonation headers together; real ones are under 4 KiB. */
 const MAX_CREDENTIAL_BYTES = 16 * 1024;
 
+/** A credential about which upstream can be asked. */
+export type JudgeableCredential = BearerCredential | CertificateCredential;
+
 export type Credential =
-  | BearerCredential
+  | JudgeableCredential
   /** No Authorization header at all. */
   | { readonly kind: 'none' }
   /** `reason` is a constant text, fit for a metric label. */
   | { readonly kind: 'unjudgeable'; readonly reason: string };
+
+/** Nobody to upstream either: answered here, and never sent on. */
+export interface RefusedCaller {
+  readonly kind: 'refused';
+  /** A constant text, fit for a metric label. */
+  readonly reason: string;
+  readonly status: StatusResponse;
+}
+
+export type Caller = Credential | RefusedCaller;
 
 /** A bearer token with its impersonation headers. Prints as [redacted]. */
 export class BearerCredential {
@@ -81,6 +100,44 @@ export class BearerCredential {
   }
 }
 
+/** Who sends a request with these headers over a connection to this peer. */
+export function callerOf(rawHeaders: readonly string[], peer: Peer, nowMs: number): Caller {
+  if (peer.kind === 'none') return credentialOf(rawHeaders);
+  if (peer.kind === 'certificate' && nowMs < peer.credential.expiresAtMs) {
+    return impersonates(rawHeaders) ? IMPERSONATES : peer.credential;
+  }
+  // Upstream tries the next authenticator behind one that fails, and never ends with anonymous.
+  const credential = credentialOf(rawHeaders);
+  if (credential.kind === 'bearer') return credential;
+  const plain = credential.kind === 'unjudgeable' && credentialOf(withoutUpgrade(rawHeaders));
+  return plain && plain.kind === 'bearer' ? credential : BAD_CERTIFICATE;
+}
+
+function withoutUpgrade(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter(
+    (_, at) => !UPGRADE_HEADERS.has(rawHeaders[at - (at % 2)].toLowerCase()),
+  );
+}
+
+const UPGRADE_HEADERS: ReadonlySet<string> = new Set(['upgrade', 'sec-websocket-protocol']);
+
+const BAD_CERTIFICATE: RefusedCaller = Object.freeze({
+  kind: 'refused',
+  reason: 'bad client certificate',
+  status: unauthorized(),
+});
+
+/** There is no impersonation by the impersonated: whose right it is could not be asked upstream. */
+const IMPERSONATES: RefusedCaller = Object.freeze({
+  kind: 'refused',
+  reason: 'impersonation over a client certificate',
+  status: forbiddenRequest('a caller known by a client certificate must not impersonate'),
+});
+
+function impersonates(rawHeaders: readonly string[]): boolean {
+  return rawHeaders.some((name, at) => at % 2 === 0 && /^impersonate-/i.test(name));
+}
+
 /** What the raw header pairs of a request say about its caller. */
 export function credentialOf(rawHeaders: readonly string[]): Credential {
   const identity: string[] = [];
@@ -88,7 +145,7 @@ export function credentialOf(rawHeaders: readonly string[]): Credential {
   let bytes = 0;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at].toLowerCase();
-    if (name === 'upgrade' || name === 'sec-websocket-protocol') {
+    if (UPGRADE_HEADERS.has(name)) {
       return { kind: 'unjudgeable', reason: 'upgrade' };
     }
     if (name === 'authorization') {

@@ -1,7 +1,7 @@
 /**
  * Authorizer: may this caller read this, as upstream sees it?
  *
- * Asks upstream with the caller's own credential (review.ts), remembers answers for a few seconds
+ * Asks upstream as the caller or about it (review.ts), remembers answers for a few seconds
  * under keyed digests, and asks each question once at a time. The wide question comes first: who may
  * list all pods of a namespace may list any selection of them, so controllers cost one entry. Only an
  * allow gives an `Authorized`, and nothing but this file can make one: functions that serve
@@ -12,11 +12,11 @@
 import { LRUCache } from 'lru-cache';
 import { isWidest, partsOf, widened } from './attributes.ts';
 import type { Attributes } from './attributes.ts';
-import type { BearerCredential, Credential } from './authenticate.ts';
+import type { Credential, JudgeableCredential } from './authenticate.ts';
 import { digestOf } from './digest.ts';
 import { ReviewBudget } from './review-budget.ts';
 import { review } from './review.ts';
-import type { ReviewForwarder, Verdict } from './review.ts';
+import type { Reviewers, Verdict } from './review.ts';
 
 export type DenyReason =
   /** Upstream said no. */
@@ -40,7 +40,7 @@ export type Decision =
 let make: (
   attributes: Attributes,
   question: Attributes,
-  credential: BearerCredential,
+  credential: JudgeableCredential,
 ) => Authorized;
 
 /** Proof that upstream allowed this read to this caller, at most one TTL ago. */
@@ -48,13 +48,17 @@ export class Authorized {
   readonly attributes: Attributes;
   /** The question that was allowed: `attributes`, or a wider one that covers them. */
   readonly question: Attributes;
-  readonly #credential: BearerCredential;
+  readonly #credential: JudgeableCredential;
 
   static {
     make = (attributes, question, credential) => new Authorized(attributes, question, credential);
   }
 
-  private constructor(attributes: Attributes, question: Attributes, credential: BearerCredential) {
+  private constructor(
+    attributes: Attributes,
+    question: Attributes,
+    credential: JudgeableCredential,
+  ) {
     this.attributes = attributes;
     this.question = question;
     this.#credential = credential;
@@ -62,7 +66,7 @@ export class Authorized {
 
   /** Whether it was this caller who was allowed. */
   belongsTo(credential: Credential): boolean {
-    return credential.kind === 'bearer' && credential.digest === this.#credential.digest;
+    return isJudgeable(credential) && credential.digest === this.#credential.digest;
   }
 
   /** False for anything that was not made here, however alike. */
@@ -106,7 +110,7 @@ type Answer = Verdict | { readonly kind: 'deny'; readonly reason: 'busy' };
 const BUSY: Answer = Object.freeze({ kind: 'deny', reason: 'busy' });
 
 export class Authorizer {
-  readonly #forwarder: ReviewForwarder;
+  readonly #reviewers: Reviewers;
   readonly #options: AuthorizerOptions;
   readonly #remembered: LRUCache<string, Remembered>;
   readonly #underWay = new Map<string, Promise<Verdict>>();
@@ -116,8 +120,8 @@ export class Authorizer {
   readonly counters = { hits: 0, misses: 0, reviews: 0, errors: 0, busy: 0 };
   readonly #outcomes = { allowed: 0, denied: 0, undecided: 0 };
 
-  constructor(forwarder: ReviewForwarder, options: Partial<AuthorizerOptions> = {}) {
-    this.#forwarder = forwarder;
+  constructor(reviewers: Reviewers, options: Partial<AuthorizerOptions> = {}) {
+    this.#reviewers = reviewers;
     this.#options = { ...DEFAULT_AUTHORIZER_OPTIONS, ...options };
     const { maxDecisions, reviewsPerSecond } = this.#options;
     this.#remembered = new LRUCache({ max: maxDecisions });
@@ -130,14 +134,14 @@ export class Authorizer {
   }
 
   /** Asks upstream now, whatever is remembered, and remembers the answer. For open watches. */
-  askAgain(credential: BearerCredential, question: Attributes): Promise<Answer> {
+  askAgain(credential: JudgeableCredential, question: Attributes): Promise<Answer> {
     const key = keyOf(credential, question);
     return this.#underWay.get(key) ?? this.#review(key, credential, question);
   }
 
   /** Decides one read. Never rejects. */
   async authorize(credential: Credential, attributes: Attributes): Promise<Decision> {
-    if (credential.kind !== 'bearer') {
+    if (!isJudgeable(credential)) {
       return { kind: 'deny', reason: 'no-credential' };
     }
     if (questionBytes(attributes) > this.#options.maxQuestionBytes) {
@@ -156,7 +160,7 @@ export class Authorizer {
   }
 
   /** From memory, from a review under way, or from a new one within the budgets. */
-  #ask(credential: BearerCredential, question: Attributes): Answer | Promise<Answer> {
+  #ask(credential: JudgeableCredential, question: Attributes): Answer | Promise<Answer> {
     const key = keyOf(credential, question);
     const nowMs = this.#options.now();
     const known = this.#remembered.get(key);
@@ -176,13 +180,17 @@ export class Authorizer {
     return this.#review(key, credential, question);
   }
 
-  async #review(key: string, credential: BearerCredential, question: Attributes): Promise<Answer> {
+  async #review(
+    key: string,
+    credential: JudgeableCredential,
+    question: Attributes,
+  ): Promise<Answer> {
     if (this.#underWay.size >= this.#options.maxReviews) {
       this.counters.busy += 1;
       return BUSY;
     }
     this.counters.reviews += 1;
-    const sent = review(this.#forwarder, credential, question, this.#options.reviewTimeoutMs);
+    const sent = review(this.#reviewers, credential, question, this.#options.reviewTimeoutMs);
     this.#underWay.set(key, sent);
     const verdict = await sent;
     this.#underWay.delete(key);
@@ -191,7 +199,7 @@ export class Authorizer {
   }
 
   /** Errors are never remembered; no answer outlives the token that it was given for. */
-  #remember(key: string, credential: BearerCredential, verdict: Verdict): void {
+  #remember(key: string, credential: JudgeableCredential, verdict: Verdict): void {
     if (verdict.kind === 'undecided') {
       this.counters.errors += 1;
       this.#outcomes.undecided += 1;
@@ -210,8 +218,12 @@ export class Authorizer {
   }
 }
 
+export function isJudgeable(credential: Credential): credential is JudgeableCredential {
+  return credential.kind === 'bearer' || credential.kind === 'certificate';
+}
+
 /** Key of one question by one caller; also groups open watches for re-checks. */
-export function keyOf(credential: BearerCredential, question: Attributes): string {
+export function keyOf(credential: JudgeableCredential, question: Attributes): string {
   return digestOf([...credential.parts, '', ...partsOf(question)]);
 }
 

@@ -5,15 +5,15 @@
  * watches is asked again about every minute (auth.md 2.6), oldest first, within a budget per second.
  * Two denials at least five seconds apart end a watch, because each apiserver learns of changes at its
  * own pace; no answer for two minutes ends it too (at once for secrets), and so does the end of
- * the caller's token. This is the only place that keeps a caller's token, for as long as its watch is
+ * the caller's token or certificate. This is the only place that keeps a caller's token, for as long as its watch is
  * open. Memory is bounded by the open watches, which admission bounds.
  *
  *   due wheel (one slot per tick) -> queue (oldest first) -> review -> due wheel
  */
 
 import type { Attributes } from './attributes.ts';
-import type { BearerCredential, Credential } from './authenticate.ts';
-import { keyOf } from './authorize.ts';
+import type { Credential, JudgeableCredential } from './authenticate.ts';
+import { isJudgeable, keyOf } from './authorize.ts';
 import type { Authorized, Authorizer } from './authorize.ts';
 
 export interface RecheckOptions {
@@ -49,7 +49,7 @@ interface Member {
 /** All open watches that stand or fall with one question by one caller. */
 interface Group {
   readonly key: string;
-  readonly credential: BearerCredential;
+  readonly credential: JudgeableCredential;
   readonly question: Attributes;
   readonly expiresAtMs: number;
   readonly members: Set<Member>;
@@ -95,7 +95,7 @@ export class WatchRechecks {
    * most once, never from inside this call.
    */
   track(authorized: Authorized, credential: Credential, revoked: () => void): () => void {
-    if (credential.kind !== 'bearer' || !authorized.belongsTo(credential)) {
+    if (!isJudgeable(credential) || !authorized.belongsTo(credential)) {
       throw new Error('a watch is tracked with the credential it was authorized with');
     }
     const nowMs = this.#options.now();
@@ -232,7 +232,7 @@ export class WatchRechecks {
     }
   }
 
-  #groupOf(credential: BearerCredential, question: Attributes, dueMs: number): Group {
+  #groupOf(credential: JudgeableCredential, question: Attributes, dueMs: number): Group {
     const key = keyOf(credential, question);
     let group = this.#groups.get(key);
     if (group === undefined) {

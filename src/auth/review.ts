@@ -1,14 +1,17 @@
 /**
- * One SelfSubjectAccessReview, asked with the caller's own credential and nothing of ours.
+ * One review of what a caller may do.
  *
- * Upstream authenticates the caller, applies its impersonation and evaluates all its authorizers;
- * the proxy needs no right for this. The answer is an allow only when it says `allowed: true` and
- * not `denied: true`; a malformed or missing answer decides nothing.
+ * Who comes with a token is asked about with that token and nothing of ours (SelfSubjectAccessReview):
+ * upstream authenticates the caller, applies its impersonation and evaluates all its authorizers; the
+ * proxy needs no right for this. Who comes with a certificate is asked about by name
+ * (SubjectAccessReview), with an account that may do nothing but ask. The answer is an allow only when
+ * it says `allowed: true` and not `denied: true`; a malformed or missing answer decides nothing.
  */
 
 import type { Readable } from 'node:stream';
 import type { Attributes } from './attributes.ts';
-import type { BearerCredential } from './authenticate.ts';
+import type { BearerCredential, JudgeableCredential } from './authenticate.ts';
+import type { CertificateCredential, UserInfo } from './certificate.ts';
 
 /** What a review needs of upstream; `Upstream` satisfies it. It must add no credential. */
 export interface ReviewForwarder {
@@ -18,7 +21,31 @@ export interface ReviewForwarder {
     readonly rawHeaders: readonly string[];
     readonly body: Buffer;
     readonly signal: AbortSignal;
-  }): Promise<{ readonly status: number; readonly body: Readable }>;
+  }): Promise<ReviewResponse>;
+}
+
+/** The account that asks about callers with certificates; its own `Upstream` satisfies it. */
+export interface Reviewer {
+  open(
+    path: string,
+    request: {
+      readonly method: string;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: Buffer;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<ReviewResponse>;
+}
+
+interface ReviewResponse {
+  readonly status: number;
+  readonly body: Readable;
+}
+
+export interface Reviewers {
+  readonly forwarder: ReviewForwarder;
+  /** Absent where no client certificates are taken. */
+  readonly reviewer?: Reviewer;
 }
 
 export type Verdict =
@@ -27,7 +54,8 @@ export type Verdict =
   /** Nobody said yes or no: upstream down, overloaded, or answering nonsense. */
   | { readonly kind: 'undecided'; readonly reason: string };
 
-const PATH = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+const SELF_REVIEWS = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+const REVIEWS = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
 
 const OWN_HEADERS = [
   'Content-Type',
@@ -43,21 +71,25 @@ const MAX_ANSWER_BYTES = 256 * 1024;
 
 /** Never throws. */
 export async function review(
-  forwarder: ReviewForwarder,
-  credential: BearerCredential,
+  reviewers: Reviewers,
+  credential: JudgeableCredential,
   question: Attributes,
   timeoutMs: number,
 ): Promise<Verdict> {
   const signal = AbortSignal.timeout(timeoutMs);
+  const ask = (): Promise<Verdict> =>
+    credential.kind === 'bearer'
+      ? askAs(reviewers.forwarder, credential, question, signal)
+      : askAbout(reviewers.reviewer, credential, question, signal);
   try {
-    return await ask(forwarder, credential, question, signal);
+    return await ask();
   } catch (error) {
     // An idle connection may have been closed just now; asking twice changes nothing upstream.
     if ((error as { code?: unknown }).code !== 'reset') {
       return undecided(error);
     }
   }
-  return ask(forwarder, credential, question, signal).catch(undecided);
+  return ask().catch(undecided);
 }
 
 function undecided(error: unknown): Verdict {
@@ -65,7 +97,7 @@ function undecided(error: unknown): Verdict {
   return { kind: 'undecided', reason: typeof code === 'string' ? code : 'error' };
 }
 
-async function ask(
+async function askAs(
   forwarder: ReviewForwarder,
   credential: BearerCredential,
   question: Attributes,
@@ -73,14 +105,14 @@ async function ask(
 ): Promise<Verdict> {
   const response = await forwarder.forward({
     method: 'POST',
-    path: PATH,
+    path: SELF_REVIEWS,
     rawHeaders: [...credential.headers(), ...OWN_HEADERS],
-    body: Buffer.from(questionText(question)),
+    body: reviewBody('SelfSubjectAccessReview', question),
     signal,
   });
   const text = await readText(response.body);
   if (response.status === 200 || response.status === 201) {
-    return verdictOf(text);
+    return verdictOf('SelfSubjectAccessReview', text);
   }
   if (response.status === 401) {
     return { kind: 'deny', reason: 'unauthenticated' };
@@ -92,8 +124,30 @@ async function ask(
   return { kind: 'deny', reason: 'refused' };
 }
 
+/** Every failure is the account's, not the caller's: nothing is decided by it. */
+async function askAbout(
+  reviewer: Reviewer | undefined,
+  { userInfo }: CertificateCredential,
+  question: Attributes,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  if (reviewer === undefined) return { kind: 'undecided', reason: 'no reviewer' };
+  const response = await reviewer.open(REVIEWS, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: reviewBody('SubjectAccessReview', question, userInfo),
+    signal,
+  });
+  const text = await readText(response.body);
+  return response.status === 200 || response.status === 201
+    ? verdictOf('SubjectAccessReview', text)
+    : { kind: 'undecided', reason: `reviewer ${response.status}` };
+}
+
+type ReviewKind = 'SelfSubjectAccessReview' | 'SubjectAccessReview';
+
 /** Empty parts are left out: an absent field and '' mean the same to upstream. */
-export function questionText(question: Attributes): string {
+function reviewBody(kind: ReviewKind, question: Attributes, about?: UserInfo): Buffer {
   const { verb, group, version, resource, namespace, name } = question;
   const resourceAttributes = {
     namespace: namespace || undefined,
@@ -105,21 +159,18 @@ export function questionText(question: Attributes): string {
     fieldSelector: rawSelector(question.rawFieldSelector),
     labelSelector: rawSelector(question.rawLabelSelector),
   };
-  return JSON.stringify({
-    kind: 'SelfSubjectAccessReview',
-    apiVersion: 'authorization.k8s.io/v1',
-    spec: { resourceAttributes },
-  });
+  const spec = { ...about, resourceAttributes };
+  return Buffer.from(JSON.stringify({ kind, apiVersion: 'authorization.k8s.io/v1', spec }));
 }
 
 function rawSelector(text: string): { readonly rawSelector: string } | undefined {
   return text === '' ? undefined : { rawSelector: text };
 }
 
-function verdictOf(text: string): Verdict {
+function verdictOf(kind: ReviewKind, text: string): Verdict {
   const answer = parse(text);
   const status = answer?.status;
-  if (answer?.kind !== 'SelfSubjectAccessReview' || typeof status?.allowed !== 'boolean') {
+  if (answer?.kind !== kind || typeof status?.allowed !== 'boolean') {
     return { kind: 'undecided', reason: 'not a review' };
   }
   // Allowed and denied at once is an error, and an error never allows (webhook.go).
@@ -141,7 +192,8 @@ function parse(text: string): Answer | null {
   }
 }
 
-async function readText(body: Readable): Promise<string> {
+/** The body of an answer, bounded. */
+export async function readText(body: Readable): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body as AsyncIterable<Uint8Array>) {

@@ -46,6 +46,16 @@ const upstream = {
   context: string('', 'Kubeconfig context to use. Empty: its current-context.', {
     flag: 'context',
   }),
+  reviewerKubeconfig: path(
+    '',
+    'Kubeconfig file of the account that asks the apiserver what callers with client certificates may do (system:auth-delegator). Needed with serving.clientCaFile.',
+    { flag: 'authorization-kubeconfig' },
+  ),
+  impersonatorKubeconfig: path(
+    '',
+    'Kubeconfig file of the account that passes requests of callers with client certificates through in their name. It must be able to impersonate and to do nothing else. Needed with serving.clientCaFile.',
+    { flag: 'impersonation-kubeconfig' },
+  ),
   // kube-apiserver's own limits are 400 reading and 200 writing requests in flight.
   maxForwardedCalls: integer(600, 'Short requests passed through to the apiserver at once.', {
     minimum: 1,
@@ -80,6 +90,11 @@ const serving = {
   tlsPrivateKeyFile: path('', 'Private key of the serving certificate, as PEM.', {
     flag: 'tls-private-key-file',
   }),
+  clientCaFile: path(
+    '',
+    'Certificates of the authorities whose client certificates are accepted, as PEM; read again when it changes. Empty: clients are not asked for one.',
+    { flag: 'client-ca-file' },
+  ),
   certDirectory: path(
     '~/.watershed/certs',
     'Folder in which a self-signed certificate is made and kept when no certificate is given.',
@@ -87,7 +102,7 @@ const serving = {
   ),
   certNames: strings(
     [],
-    'More DNS names and addresses for the self-signed certificate, beside those of the Kubernetes service and this machine.',
+    'DNS names and addresses that clients use: a certificate that is given must be valid for all of them, a self-signed one is made for them and those of the Kubernetes service and this machine.',
     { form: HOST_NAME },
   ),
 };

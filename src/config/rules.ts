@@ -7,7 +7,12 @@ import { formatDuration, formatQuantity } from './units.ts';
 
 /** Every broken rule; empty when the configuration is sound. */
 export function brokenRules(config: Config): readonly string[] {
-  return [...servingRules(config), ...resourceRules(config), ...sizeRules(config)];
+  return [
+    ...servingRules(config),
+    ...certificateRules(config),
+    ...resourceRules(config),
+    ...sizeRules(config),
+  ];
 }
 
 function servingRules({ serving, admin }: Config): readonly string[] {
@@ -25,6 +30,23 @@ function servingRules({ serving, admin }: Config): readonly string[] {
   const adminPort = splitHostAndPort(admin.bind)?.port ?? 0;
   if (adminPort !== 0 && adminPort === serving.securePort) {
     problems.push('admin.bind: same port as serving.securePort; write another one');
+  }
+  return problems;
+}
+
+/** Certificates can be taken only where somebody may ask about their holders and speak for them. */
+function certificateRules({ serving, upstream }: Config): readonly string[] {
+  const accounts = {
+    'upstream.reviewerKubeconfig': upstream.reviewerKubeconfig,
+    'upstream.impersonatorKubeconfig': upstream.impersonatorKubeconfig,
+  };
+  const problems: string[] = [];
+  for (const [field, value] of Object.entries(accounts)) {
+    if (serving.clientCaFile !== '' && value === '') {
+      problems.push(`${field}: missing; write the kubeconfig that serving.clientCaFile needs`);
+    } else if (serving.clientCaFile === '' && value !== '') {
+      problems.push(`${field}: of no use without serving.clientCaFile; write both or none`);
+    }
   }
   return problems;
 }

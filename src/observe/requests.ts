@@ -31,7 +31,7 @@ export interface FinishedRequest {
   readonly source: Source;
   /** Time to the last byte; undefined for watches and upgrades, which have no useful one. */
   readonly durationMs: number | undefined;
-  /** Why it was passed through, from a closed set of words; empty otherwise. */
+  /** Why it was passed through or refused, from a closed set of words; empty otherwise. */
   readonly reason: string;
 }
 
@@ -54,7 +54,8 @@ export class RequestCounters {
     const row = this.#rows.get(key);
     if (row === undefined) this.#rows.set(key, { ...labels, count: 1 });
     else row.count += 1;
-    if (request.reason !== '') this.#countReason(request.reason);
+    if (request.source === 'passthrough' && request.reason !== '')
+      this.#countReason(request.reason);
   }
 
   /** The labels under which a request is counted. */

@@ -8,6 +8,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import type { Peer } from '../auth/certificate.ts';
 import type { StatusResponse } from '../k8s/status.ts';
 import { headerValue } from './headers.ts';
 import type { Sink } from './sink.ts';
@@ -19,6 +20,8 @@ export interface ConnectionUse {
   /** Dense, never reused within a process. */
   readonly id: number;
   readonly remoteAddress: string;
+  /** What its client certificate says; the same for all its requests, of whatever user. */
+  readonly peer: Peer;
   /** Unary requests being answered, counted by Admission. */
   inFlight: number;
 }

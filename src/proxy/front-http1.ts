@@ -20,7 +20,7 @@ export interface UpgradeRequest {
   readonly method: string;
   readonly target: string;
   readonly rawHeaders: readonly string[];
-  readonly remoteAddress: string;
+  readonly connection: ConnectionUse;
   /** `websocket` or `SPDY/3.1`, as the client spelled it. */
   readonly protocol: string;
 }
@@ -186,7 +186,7 @@ export class FrontHttp1 {
           method: request.method ?? '',
           target: request.url ?? '',
           rawHeaders: request.rawHeaders,
-          remoteAddress: connection.use.remoteAddress,
+          connection: connection.use,
           protocol,
         },
         socket,

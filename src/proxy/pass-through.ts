@@ -19,6 +19,7 @@ import {
   tooManyRequests,
   type StatusResponse,
 } from '../k8s/status.ts';
+import type { Credential } from '../auth/authenticate.ts';
 import { UpstreamError } from '../upstream/upstream-error.ts';
 import type { Exchange } from './exchange.ts';
 import { forwardedHeaders, relayedHeaders } from './headers.ts';
@@ -51,6 +52,18 @@ export interface UpstreamForwarder {
   forward(request: ForwardRequest): Promise<ForwardResponse>;
 }
 
+/** The account that carries the requests of callers with certificates, in their name. */
+export interface Impersonator {
+  forwardAs(request: ForwardRequest, impersonation: readonly string[]): Promise<ForwardResponse>;
+}
+
+/** How a request goes on, where it is not simply as it came. */
+export interface Passing {
+  readonly caller?: Credential;
+  /** In place of the exchange's own target. */
+  readonly target?: string;
+}
+
 const RETRY_AFTER_SECONDS = 1;
 
 /** A TLS connection keeps about as much memory as its largest write (fanout-measurements 2). */
@@ -81,11 +94,13 @@ export class PassThrough {
   /** Upstream broke off in mid answer. */
   brokenOff = 0;
   readonly #upstream: UpstreamForwarder;
+  readonly #impersonator: Impersonator | undefined;
   /** Watches under way, so that a drain can end them well. */
   readonly #watches = new Map<Sink, PassedWatch>();
 
-  constructor(upstream: UpstreamForwarder) {
+  constructor(upstream: UpstreamForwarder, impersonator?: Impersonator) {
     this.#upstream = upstream;
+    this.#impersonator = impersonator;
   }
 
   get openWatches(): number {
@@ -102,30 +117,23 @@ export class PassThrough {
     }
   }
 
-  /** Forwards `exchange`, or `target` in its place, and answers it; never throws. */
-  serve(exchange: Exchange, target: string = exchange.target): void {
+  /** Forwards `exchange` and answers it; never throws. */
+  serve(exchange: Exchange, passing: Passing = {}): void {
     this.open++;
     this.total++;
     exchange.onClose(() => {
       this.open--;
     });
-    void this.#serve(exchange, target);
+    void this.#serve(exchange, passing);
   }
 
-  async #serve(exchange: Exchange, target: string): Promise<void> {
+  async #serve(exchange: Exchange, passing: Passing): Promise<void> {
     const abort = new AbortController();
     exchange.onClose(() => abort.abort());
     if (exchange.aborted) return;
     let response: ForwardResponse | undefined;
     try {
-      response = await this.#upstream.forward({
-        method: exchange.method,
-        path: target,
-        rawHeaders: forwardedHeaders(exchange.rawHeaders, exchange),
-        body: exchange.hasBody ? exchange.body() : null,
-        signal: abort.signal,
-        longRunning: isLongRunningTarget(exchange.target),
-      });
+      response = await this.#forward(exchange, passing, abort.signal);
       // The body reports an abort as an error; from here on somebody must listen.
       response.body.on('error', ignore);
       if (exchange.aborted) {
@@ -152,6 +160,25 @@ export class PassThrough {
       this.unanswered++;
       exchange.respondStatus(failure(error, exchange.target));
     }
+  }
+
+  /** A certificate stays at our door: its holder is named by an account that may impersonate. */
+  #forward(
+    exchange: Exchange,
+    { target = exchange.target, caller }: Passing,
+    signal: AbortSignal,
+  ): Promise<ForwardResponse> {
+    const request: ForwardRequest = {
+      method: exchange.method,
+      path: target,
+      rawHeaders: forwardedHeaders(exchange.rawHeaders, exchange),
+      body: exchange.hasBody ? exchange.body() : null,
+      signal,
+      longRunning: isLongRunningTarget(exchange.target),
+    };
+    if (caller?.kind !== 'certificate') return this.#upstream.forward(request);
+    if (this.#impersonator === undefined) throw new Error('nobody may speak for a certificate');
+    return this.#impersonator.forwardAs(request, caller.impersonation());
   }
 
   /** Moves bytes as the sink takes them; what is buffered meanwhile is the body's own bound. */

@@ -80,6 +80,12 @@ export class RequestLog {
     facts.reason = reason;
   }
 
+  /** Answered here, because of who asks. */
+  refused(exchange: Exchange, reason: string): void {
+    const facts = this.#facts.get(exchange);
+    if (facts !== undefined) facts.reason = reason;
+  }
+
   failed(exchange: Exchange, error: unknown): void {
     this.failures++;
     this.#onFailure(error);

@@ -11,8 +11,9 @@
 import type { Attributes } from '../auth/attributes.ts';
 import { attributesOf } from '../auth/attributes.ts';
 import type { Credential } from '../auth/authenticate.ts';
-import { credentialOf } from '../auth/authenticate.ts';
+import { callerOf } from '../auth/authenticate.ts';
 import type { Authorized, Decision } from '../auth/authorize.ts';
+import { isJudgeable } from '../auth/authorize.ts';
 import type { LaneEntry, LaneSubject } from '../cache/lanes.ts';
 import { WithoutManagedFields } from '../cache/without-managed-fields.ts';
 import type { GetOptions, ListOptions } from '../k8s/list-options.ts';
@@ -27,7 +28,7 @@ import type { Admission } from './admit.ts';
 import type { Exchange } from './exchange.ts';
 import { headerCount } from './headers.ts';
 import { unreachable } from './pass-through.ts';
-import type { PassThrough } from './pass-through.ts';
+import type { PassThrough, Passing } from './pass-through.ts';
 import { isWatchTarget } from './request-kind.ts';
 import type { RequestLog } from './request-log.ts';
 import { serveGet } from './serve-get.ts';
@@ -129,30 +130,38 @@ export class Route {
   handle(exchange: Exchange): void {
     const { admission, log } = this.#parts;
     log.begin(exchange);
+    const caller = callerOf(exchange.rawHeaders, exchange.connection.peer, Date.now());
+    if (caller.kind === 'refused') {
+      log.refused(exchange, caller.reason);
+      exchange.respondStatus(caller.status);
+      return;
+    }
     const admitted = isWatchTarget(exchange.target)
       ? admission.watch(exchange)
       : admission.request(exchange);
     if (!admitted) return;
-    this.#serve(exchange).then(
+    this.#serve(exchange, caller).then(
       (served) => {
         if (served.kind === 'served') log.servedFromCache(exchange);
-        else if (served.kind === 'not-served') this.#pass(exchange, served.reason, served.target);
+        else if (served.kind === 'not-served') {
+          this.#pass(exchange, served.reason, { caller, target: served.target });
+        }
       },
       (error: unknown) => {
         log.failed(exchange, error);
-        if (exchange.status === 0) this.#pass(exchange, 'internal error');
+        if (exchange.status === 0) this.#pass(exchange, 'internal error', { caller });
         else exchange.destroy();
       },
     );
   }
 
-  #pass(exchange: Exchange, reason: string, target?: string): void {
+  #pass(exchange: Exchange, reason: string, passing: Passing): void {
     if (exchange.aborted) return;
     this.#parts.log.passedThrough(exchange, reason);
-    this.#parts.passThrough.serve(exchange, target);
+    this.#parts.passThrough.serve(exchange, passing);
   }
 
-  async #serve(exchange: Exchange): Promise<Served | Refused> {
+  async #serve(exchange: Exchange, caller: Credential): Promise<Served | Refused> {
     const target = parseRequestTarget(exchange.target);
     const known = target.kind !== 'other' && this.#parts.subjects.resourceOf(target);
     if (known) this.#parts.log.about(exchange, known, target.namespace);
@@ -171,7 +180,8 @@ export class Route {
     if (!selects && !(lane.cutFrom && selectable(eligible, subject, lane.cutFrom))) {
       return notServed('field selector');
     }
-    return this.#authorized(exchange, eligible, { form, lane, mayOpen: selects });
+    if (!isJudgeable(caller)) return notServed('no bearer token');
+    return this.#authorized(exchange, eligible, { form, lane, mayOpen: selects }, caller);
   }
 
   #formOf(
@@ -190,9 +200,8 @@ export class Route {
     exchange: Exchange,
     eligible: Eligible,
     { form, lane: subject, mayOpen }: Wanted,
+    credential: Credential,
   ): Promise<Served | Refused> {
-    const credential = credentialOf(exchange.rawHeaders);
-    if (credential.kind !== 'bearer') return notServed('no bearer token');
     const attributes = attributesOf(eligible.verb, eligible.target, eligible.options);
     const decision = await this.#parts.judge.authorize(credential, attributes);
     if (decision.kind === 'undecided' && this.#mustComeAgain(eligible, subject)) {

@@ -6,12 +6,17 @@
  *                                       `-> UpgradeRequest + socket -> upgrade
  *
  * It refuses what must not even be forwarded (400, 431), keeps the bounds of `limits.ts`, counts in
- * `stats`, and never lets a client's error reach the process. Client certificates are not asked for;
- * when they are, session tickets must go (auth.md 0, decision 12).
+ * `stats`, and never lets a client's error reach the process. Client certificates are asked for where an
+ * authority for them is given, and never required: who shows none is known by its token. Sessions are
+ * not resumed then, as a resumed one would keep an identity that its authority no longer vouches for
+ * (auth.md 0, decision 12); for the same reason a change of the authority ends the connections of all
+ * who showed a certificate.
  */
+import { constants } from 'node:crypto';
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { NO_PEER, peerOf } from '../auth/certificate.ts';
 import { internalError } from '../k8s/status.ts';
 import { drain, type DrainResult, type EndableWatches } from './drain.ts';
 import type { Exchange } from './exchange.ts';
@@ -26,8 +31,16 @@ export interface CertificateProvider {
   onChange(callback: () => void): void;
 }
 
+/** What client certificates are verified against; `ClientAuthority` is one. */
+export interface AuthorityProvider {
+  readonly bundle: Buffer;
+  onChange(callback: () => void): void;
+}
+
 export interface ProxyServerOptions {
   readonly certificate: CertificateProvider;
+  /** Absent: clients are not asked for a certificate. */
+  readonly clientAuthority?: AuthorityProvider;
   readonly limits?: Partial<ServerLimits>;
   /** Answers the exchange, now or later. A throw or rejection becomes a 500 and `onFailure`. */
   readonly handle: (exchange: Exchange) => void | Promise<void>;
@@ -49,6 +62,8 @@ export class ProxyServer {
   readonly #listener: Server;
   readonly #http1: FrontHttp1;
   readonly #http2: FrontHttp2;
+  /** Connections whose peer showed a certificate, good or bad. */
+  readonly #certified = new Set<TLSSocket>();
   #nextConnectionId = 1;
 
   constructor(options: ProxyServerOptions) {
@@ -61,7 +76,7 @@ export class ProxyServer {
     };
     this.#http1 = new FrontHttp1({ ...shared, upgrade: options.upgrade });
     this.#http2 = new FrontHttp2(shared);
-    this.#listener = this.#createListener(options.certificate);
+    this.#listener = this.#createListener(options);
   }
 
   /** Connections in any state behind the handshake. */
@@ -110,12 +125,18 @@ export class ProxyServer {
     this.#http2.destroy();
   }
 
-  #createListener(certificate: CertificateProvider): Server {
+  #createListener({ certificate, clientAuthority }: ProxyServerOptions): Server {
     const limits = this.#limits;
-    const context = () => ({ ...certificate.context, minVersion: 'TLSv1.2' as const });
+    const context = (): SecureContextOptions => ({
+      ...certificate.context,
+      ...(clientAuthority && clientContext(clientAuthority)),
+      minVersion: 'TLSv1.2',
+    });
     const listener = createServer({
       ...context(),
       ALPNProtocols: ['h2', 'http/1.1'],
+      requestCert: clientAuthority !== undefined,
+      rejectUnauthorized: false,
       handshakeTimeout: limits.handshakeTimeoutMs,
       // Upgraded connections (port-forward) end their two directions one by one.
       allowHalfOpen: true,
@@ -131,13 +152,19 @@ export class ProxyServer {
     });
     listener.on('drop', () => this.stats.droppedConnections++);
     certificate.onChange(() => listener.setSecureContext(context()));
+    clientAuthority?.onChange(() => {
+      listener.setSecureContext(context());
+      for (const socket of this.#certified) socket.destroy();
+    });
     return listener;
   }
 
   #accept(socket: TLSSocket): void {
     socket.on('error', ignore);
+    const peer = this.#options.clientAuthority === undefined ? NO_PEER : peerOf(socket);
     const use = {
       id: this.#nextConnectionId++,
+      peer,
       remoteAddress: plainAddress(socket.remoteAddress ?? ''),
       inFlight: 0,
     };
@@ -148,7 +175,11 @@ export class ProxyServer {
     }
     this.stats.connections++;
     this.stats.openConnections++;
-    socket.once('close', () => this.stats.openConnections--);
+    if (peer.kind !== 'none') this.#certified.add(socket);
+    socket.once('close', () => {
+      this.stats.openConnections--;
+      this.#certified.delete(socket);
+    });
     if (socket.alpnProtocol === 'h2') this.#http2.accept(socket, use);
     else this.#http1.accept(socket, use);
   }
@@ -168,6 +199,15 @@ export class ProxyServer {
     if (exchange.status === 0) exchange.respondStatus(internalError('the request failed'));
     else exchange.destroy();
   }
+}
+
+/** Every certificate of the bundle is an anchor, as in Go, self-signed or not. */
+function clientContext({ bundle }: AuthorityProvider): SecureContextOptions {
+  return {
+    ca: bundle,
+    allowPartialTrustChain: true,
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
 }
 
 /** An IPv4 peer of a dual-stack listener, written as Go writes it. */

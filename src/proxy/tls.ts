@@ -8,6 +8,7 @@
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { makeCertificate } from './self-signed.ts';
@@ -77,6 +78,15 @@ export class ServingCertificate {
   /** End of validity of the certificate in use, ms since 1970. */
   get notAfterMs(): number {
     return Date.parse(new X509Certificate(this.#pair.cert).validTo);
+  }
+
+  /** Those of `names` (DNS names or addresses) that the certificate is not valid for. */
+  namesMissing(names: readonly string[]): readonly string[] {
+    const certificate = new X509Certificate(this.#pair.cert);
+    return names.filter((name) => {
+      const found = isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name);
+      return found === undefined;
+    });
   }
 
   onChange(callback: () => void): void {

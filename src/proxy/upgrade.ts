@@ -8,11 +8,25 @@
  */
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { callerOf, type Credential } from '../auth/authenticate.ts';
 import { tooManyRequests } from '../k8s/status.ts';
 import type { UpgradeRequest } from './front-http1.ts';
 import { forwardedHeaders, headerValue, relayedHeaders } from './headers.ts';
 import { unreachable } from './pass-through.ts';
 import { answerStatusAndClose, endAndClose, responseHead } from './raw-answer.ts';
+
+/** An account that carries the requests of callers with certificates, in their name. */
+export interface UpgradeImpersonator {
+  connectAs(
+    rawHeaders: readonly string[],
+    impersonation: readonly string[],
+  ): Promise<UpgradeSocket>;
+}
+
+interface UpgradeSocket {
+  readonly socket: Duplex;
+  readonly headers: readonly string[];
+}
 
 /** Where upgrades go: a constant of the configuration, never taken from a request. */
 export interface UpgradeUpstream {
@@ -22,6 +36,7 @@ export interface UpgradeUpstream {
   readonly pathPrefix: string;
   /** A fresh connected socket without a client certificate; half-open capable. */
   connectUpstream(): Promise<Duplex>;
+  readonly impersonator?: UpgradeImpersonator;
 }
 
 export interface UpgradeLimits {
@@ -72,17 +87,29 @@ export class UpgradeRelay {
     client.once('close', () => {
       this.open--;
     });
-    void this.#serve(request, client, head);
+    const { rawHeaders, connection } = request;
+    const caller = callerOf(rawHeaders, connection.peer, Date.now());
+    if (caller.kind === 'refused') {
+      answerStatusAndClose(client, caller.status, this.#limits.lingerMs);
+      return;
+    }
+    void this.#serve(request, caller, client, head);
   }
 
-  async #serve(request: UpgradeRequest, client: Duplex, head: Buffer): Promise<void> {
-    let socket: Duplex;
+  async #serve(
+    request: UpgradeRequest,
+    caller: Credential,
+    client: Duplex,
+    head: Buffer,
+  ): Promise<void> {
+    let upstream: UpgradeSocket;
     try {
-      socket = await this.#upstream.connectUpstream();
+      upstream = await this.#connect(request, caller);
     } catch {
       this.#unreachable(request, client);
       return;
     }
+    const { socket, headers } = upstream;
     socket.on('error', ignore);
     if (client.destroyed) {
       socket.destroy();
@@ -91,7 +118,16 @@ export class UpgradeRelay {
     client.once('close', () => {
       if (!socket.writableEnded) socket.destroy();
     });
-    this.#ask(request, client, socket, head);
+    this.#ask({ ...request, rawHeaders: headers }, client, socket, head);
+  }
+
+  async #connect({ rawHeaders }: UpgradeRequest, caller: Credential): Promise<UpgradeSocket> {
+    if (caller.kind !== 'certificate') {
+      return { socket: await this.#upstream.connectUpstream(), headers: rawHeaders };
+    }
+    const { impersonator } = this.#upstream;
+    if (impersonator === undefined) throw new Error('nobody may speak for a certificate');
+    return impersonator.connectAs(rawHeaders, caller.impersonation());
   }
 
   /** node:http writes the request and parses the answer on our own socket. */
@@ -121,7 +157,7 @@ export class UpgradeRelay {
 
   #send(request: UpgradeRequest, socket: Duplex): ClientRequest {
     const headers = forwardedHeaders(request.rawHeaders, {
-      remoteAddress: request.remoteAddress,
+      remoteAddress: request.connection.remoteAddress,
       upgrade: request.protocol,
     });
     // Without a length node:http would announce chunks for a POST.

@@ -1,9 +1,10 @@
 /**
- * Connections: four pools to one upstream, and the rule of what may travel where.
+ * Connections: six pools to one upstream, and the rule of what may travel where.
  *
  * readerWatches and readerCalls carry the proxy's own requests (with its client certificate);
  * forwardedCalls and forwardedStreams carry callers' requests and never a credential of ours: they
- * dial with the `bare` context. Long and short requests never share a pool, so watches cannot
+ * dial with the `bare` context. The impersonated ones carry requests of callers with certificates, in
+ * their name and with the credential of an account that may do nothing else. Long and short requests never share a pool, so watches cannot
  * starve calls. Each pool refuses work beyond connections + maxQueued instead of queueing on.
  *
  * All speak HTTP/1.1, one request per connection at a time. HTTP/2 was tried and refused: after a
@@ -23,7 +24,13 @@ import type { ContextKind } from './tls-contexts.ts';
 import { UpstreamError } from './upstream-error.ts';
 import type { UpstreamOptions } from './upstream-options.ts';
 
-export type PoolName = 'readerWatches' | 'readerCalls' | 'forwardedCalls' | 'forwardedStreams';
+export type PoolName =
+  | 'readerWatches'
+  | 'readerCalls'
+  | 'forwardedCalls'
+  | 'forwardedStreams'
+  | 'impersonatedCalls'
+  | 'impersonatedStreams';
 
 export class Connections {
   readonly #cluster: ClusterConfig;
@@ -79,7 +86,7 @@ export class Connections {
 
   #build(name: PoolName): BoundedPool {
     const options = this.#options;
-    const own = name === 'readerWatches' || name === 'readerCalls';
+    const bare = name === 'forwardedCalls' || name === 'forwardedStreams';
     const pool = new Pool(`${this.#cluster.scheme}://${authorityOf(this.#cluster)}`, {
       connections: options[name],
       pipelining: 1,
@@ -88,7 +95,7 @@ export class Connections {
       keepAliveTimeout: options.keepAliveMs,
       keepAliveMaxTimeout: options.keepAliveMs,
       maxResponseSize: -1,
-      connect: this.#connector(own ? 'reader' : 'bare'),
+      connect: this.#connector(bare ? 'bare' : 'reader'),
     });
     return new BoundedPool(pool, name, options[name] + options.maxQueued);
   }

@@ -52,6 +52,27 @@ export function forwardableHeaders(raw: readonly string[]): HeaderCheck {
   return { kind: 'headers', headers };
 }
 
+/** A bearer token in a list of WebSocket protocols (apiserver request/websocket/protocol.go). */
+const SUBPROTOCOL_TOKEN = /^base64url\.bearer\.authorization\.k8s\.io\./i;
+
+/** Headers without anything by which upstream could take the sender for somebody. */
+export function withoutIdentity(headers: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const name = headers[at].toLowerCase();
+    if (isIdentity(name)) continue;
+    const value =
+      name === 'sec-websocket-protocol' ? withoutToken(headers[at + 1]) : headers[at + 1];
+    if (value !== undefined) kept.push(headers[at], value);
+  }
+  return kept;
+}
+
+function withoutToken(protocols: string): string | undefined {
+  const kept = protocols.split(',').filter((name) => !SUBPROTOCOL_TOKEN.test(name.trim()));
+  return kept.length === 0 ? undefined : kept.join(',').trim();
+}
+
 /** A response's headers without what concerns only the hop between upstream and us. */
 export function endToEndHeaders(raw: readonly string[]): string[] {
   const nominated = nominations(raw);

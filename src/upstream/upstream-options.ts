@@ -21,6 +21,9 @@ export interface UpstreamOptions {
   readonly forwardedCalls: number;
   /** Forwarded watches, logs and other long requests at once; one connection each. */
   readonly forwardedStreams: number;
+  /** The same for callers known by a certificate. */
+  readonly impersonatedCalls: number;
+  readonly impersonatedStreams: number;
   /** Requests that may wait for a connection, per pool; more are refused as 'overloaded'. */
   readonly maxQueued: number;
   /** Response head of a short request; upstream's own limit is 60 s plus webhooks' slack. */
@@ -50,6 +53,8 @@ export const DEFAULT_UPSTREAM_OPTIONS: UpstreamOptions = Object.freeze({
   readerCalls: 64,
   forwardedCalls: 600,
   forwardedStreams: 4_096,
+  impersonatedCalls: 600,
+  impersonatedStreams: 4_096,
   maxQueued: 1_000,
   callHeadersTimeoutMs: 90_000,
   callBodyTimeoutMs: 60_000,

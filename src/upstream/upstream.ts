@@ -3,7 +3,9 @@
  *
  * open() sends the proxy's own requests with the proxy's own credential; forward() sends a caller's
  * request with the caller's headers and nothing of ours; connectRaw() gives a bare socket for
- * upgrades. The two kinds never share a connection. A 401 on open() renews the credential and is
+ * upgrades. forwardAs() and connectAs() send a caller's request in its name with the credential of this
+ * account, and are for an account that may do nothing but impersonate. The three kinds never share a
+ * connection. A 401 on open() renews the credential and is
  * tried once more; changed certificate files rebuild the connections. Every failure is an
  * UpstreamError with a code.
  */
@@ -16,7 +18,7 @@ import { Connections } from './connection.ts';
 import type { PoolName } from './connection.ts';
 import { Credentials } from './credentials.ts';
 import { Dialer } from './dialer.ts';
-import { endToEndHeaders, forwardableHeaders, headerValue } from './headers.ts';
+import { endToEndHeaders, forwardableHeaders, headerValue, withoutIdentity } from './headers.ts';
 import { limitedBody, tooLarge } from './request-body.ts';
 import { exchange } from './request.ts';
 import type { ExchangeRequest, UpstreamResponse } from './request.ts';
@@ -65,6 +67,7 @@ export class Upstream {
   readonly counters = {
     opened: 0,
     forwarded: 0,
+    impersonated: 0,
     rawConnections: 0,
     renewals: 0,
     rotations: 0,
@@ -122,23 +125,30 @@ export class Upstream {
   /** A caller's request under the caller's identity; nothing of ours is added to it. */
   async forward(request: ForwardRequest): Promise<UpstreamResponse> {
     this.counters.forwarded += 1;
+    return this.#counted(() => {
+      const pool = request.longRunning === true ? 'forwardedStreams' : 'forwardedCalls';
+      return this.#forward(pool, request, forwardable(request.rawHeaders));
+    });
+  }
+
+  /**
+   * A caller's request in the name that `impersonation` gives (raw pairs, the user first) and with this
+   * account's credential; what the caller itself said about its identity is left out. Rejects with
+   * `credentials` when upstream does not know this account: a 401 would be taken for the caller's.
+   */
+  async forwardAs(
+    request: ForwardRequest,
+    impersonation: readonly string[],
+  ): Promise<UpstreamResponse> {
+    this.counters.impersonated += 1;
     return this.#counted(async () => {
-      const options = this.#options;
-      const longRunning = request.longRunning === true;
-      const checked = forwardableHeaders(request.rawHeaders);
-      if (checked.kind === 'refused') {
-        throw new UpstreamError('bad-request', checked.reason);
-      }
-      const response = await this.#send(longRunning ? 'forwardedStreams' : 'forwardedCalls', {
-        method: request.method,
-        path: request.path,
-        headers: checked.headers,
-        body: this.#limited(request),
-        signal: request.signal,
-        headersTimeoutMs: longRunning ? 0 : options.callHeadersTimeoutMs,
-        bodyTimeoutMs: longRunning ? 0 : options.callBodyTimeoutMs,
-      });
-      return { ...response, rawHeaders: endToEndHeaders(response.rawHeaders) };
+      const vouched = await this.#vouchedHeaders(request.rawHeaders, impersonation);
+      const pool = request.longRunning === true ? 'impersonatedStreams' : 'impersonatedCalls';
+      const response = await this.#forward(pool, request, vouched.headers);
+      if (response.status !== 401) return response;
+      response.body.destroy();
+      void this.#renew(vouched.credential);
+      throw new UpstreamError('credentials', 'upstream does not know the impersonating account');
     });
   }
 
@@ -149,6 +159,18 @@ export class Upstream {
   connectRaw(): Promise<Socket> {
     this.counters.rawConnections += 1;
     return this.#counted(() => this.#dialer.dial('bare', true));
+  }
+
+  /** The same for a caller in the name that `impersonation` gives: the headers to send, and a socket. */
+  connectAs(
+    rawHeaders: readonly string[],
+    impersonation: readonly string[],
+  ): Promise<{ readonly socket: Socket; readonly headers: readonly string[] }> {
+    this.counters.rawConnections += 1;
+    return this.#counted(async () => {
+      const { headers } = await this.#vouchedHeaders(rawHeaders, impersonation);
+      return { headers, socket: await this.#dialer.dial('reader', true) };
+    });
   }
 
   /** Requests under way or waiting, per pool; for metrics and limits. */
@@ -169,6 +191,39 @@ export class Upstream {
   async close(): Promise<void> {
     clearInterval(this.#refreshTimer);
     await this.#connections.close();
+  }
+
+  async #forward(
+    pool: PoolName,
+    request: ForwardRequest,
+    headers: readonly string[],
+  ): Promise<UpstreamResponse> {
+    const options = this.#options;
+    const longRunning = request.longRunning === true;
+    const response = await this.#send(pool, {
+      method: request.method,
+      path: request.path,
+      headers,
+      body: this.#limited(request),
+      signal: request.signal,
+      headersTimeoutMs: longRunning ? 0 : options.callHeadersTimeoutMs,
+      bodyTimeoutMs: longRunning ? 0 : options.callBodyTimeoutMs,
+    });
+    return { ...response, rawHeaders: endToEndHeaders(response.rawHeaders) };
+  }
+
+  /** Without a name the request would run as this account itself, so there is none without. */
+  async #vouchedHeaders(
+    rawHeaders: readonly string[],
+    impersonation: readonly string[],
+  ): Promise<{ readonly headers: readonly string[]; readonly credential: readonly string[] }> {
+    const [name, user = ''] = impersonation;
+    if (name !== 'Impersonate-User' || user === '') {
+      throw new UpstreamError('bad-request', 'nobody is named to impersonate');
+    }
+    const kept = withoutIdentity(forwardable(rawHeaders));
+    const credential = await this.#credentials.headers();
+    return { headers: [...kept, ...credential, ...impersonation], credential };
   }
 
   #openOnce(
@@ -268,6 +323,12 @@ export class Upstream {
       throw error;
     }
   }
+}
+
+function forwardable(rawHeaders: readonly string[]): readonly string[] {
+  const checked = forwardableHeaders(rawHeaders);
+  if (checked.kind === 'refused') throw new UpstreamError('bad-request', checked.reason);
+  return checked.headers;
 }
 
 const JSON_TYPE = 'application/json';

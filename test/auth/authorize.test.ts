@@ -16,7 +16,12 @@ async function setUp(options: Partial<AuthorizerOptions> = {}) {
   });
   const clock = { nowMs: 1_000_000 };
   const now = (): number => clock.nowMs;
-  return { server, reviews, clock, authorizer: new Authorizer(upstream, { now, ...options }) };
+  return {
+    server,
+    reviews,
+    clock,
+    authorizer: new Authorizer({ forwarder: upstream }, { now, ...options }),
+  };
 }
 
 function reasonOf(decision: Decision): string {
@@ -303,6 +308,6 @@ test('the proxy’s own token never travels with a review', async () => {
   });
   const token = { reveal: () => 'proxy-token' } as never;
   const upstream = closing(Upstream.connect(plainCluster(server, { token })));
-  await new Authorizer(upstream).authorize(caller(), asking());
+  await new Authorizer({ forwarder: upstream }).authorize(caller(), asking());
   expect(JSON.stringify(reviews.seen)).not.toContain('proxy-token');
 });

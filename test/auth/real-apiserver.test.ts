@@ -148,7 +148,7 @@ describeWithControlPlane('Against a real kube-apiserver', () => {
 
   test.each(questions)('%s is judged as the apiserver judges for GET %s', async (who, target) => {
     const rawHeaders = ['Authorization', `Bearer ${tokens[who]}`];
-    const decision = await new Authorizer(upstream).authorize(
+    const decision = await new Authorizer({ forwarder: upstream }).authorize(
       credentialOf(rawHeaders),
       attributes(target),
     );
@@ -176,7 +176,7 @@ describeWithControlPlane('Against a real kube-apiserver', () => {
   }
 
   test('impersonation is judged by upstream: who may not do it is not served', async () => {
-    const authorizer = new Authorizer(upstream);
+    const authorizer = new Authorizer({ forwarder: upstream });
     const decide = async (who: User, as: string, target: string) => {
       const headers = ['Authorization', `Bearer ${tokens[who]}`, 'Impersonate-User', as];
       return authorizer.authorize(credentialOf(headers), attributes(target));
@@ -188,7 +188,7 @@ describeWithControlPlane('Against a real kube-apiserver', () => {
   });
 
   test('an unknown token is unauthenticated', async () => {
-    const decision = await new Authorizer(upstream).authorize(
+    const decision = await new Authorizer({ forwarder: upstream }).authorize(
       credentialOf(['Authorization', 'Bearer unknown']),
       attributes('/api/v1/pods'),
     );
@@ -198,7 +198,7 @@ describeWithControlPlane('Against a real kube-apiserver', () => {
   test('an open watch ends after its right was taken away', async () => {
     const clock = { nowMs: Date.now() };
     const now = (): number => clock.nowMs;
-    const authorizer = new Authorizer(upstream, { now });
+    const authorizer = new Authorizer({ forwarder: upstream }, { now });
     const rechecks = new WatchRechecks(authorizer, { now, tickMs: 1_000 });
     const credential = credentialOf(['Authorization', `Bearer ${tokens.wanda}`]);
     const decision = await authorizer.authorize(credential, attributes('/api/v1/pods?watch=1'));
@@ -222,7 +222,7 @@ describeWithControlPlane('Against a real kube-apiserver', () => {
 
   test('wanda’s loss reaches new requests too', async () => {
     const credential = credentialOf(['Authorization', `Bearer ${tokens.wanda}`]);
-    const decision = await new Authorizer(upstream).authorize(
+    const decision = await new Authorizer({ forwarder: upstream }).authorize(
       credential,
       attributes('/api/v1/pods?watch=1'),
     );

@@ -16,7 +16,7 @@ async function setUp(options: Partial<RecheckOptions> = {}) {
   });
   const clock = { nowMs: 1_000_000 };
   const now = (): number => clock.nowMs;
-  const authorizer = new Authorizer(upstream, { now, reviewsPerSecond: 1_000 });
+  const authorizer = new Authorizer({ forwarder: upstream }, { now, reviewsPerSecond: 1_000 });
   const rechecks = new WatchRechecks(authorizer, { now, ...options });
   const ended: string[] = [];
   const open = async (name: string, attributes: Attributes, credential = caller()) => {

@@ -13,7 +13,7 @@ async function openssl(...groups: readonly (readonly string[])[]): Promise<void>
   await run('openssl', groups.flat());
 }
 
-const days = '30';
+const days = 30;
 
 export interface KeyPair {
   readonly certFile: string;
@@ -81,10 +81,11 @@ function pairOf(directory: string, name: string): KeyPair {
   return { certFile: join(directory, `${name}.crt`), keyFile: join(directory, `${name}.key`) };
 }
 
-async function makeAuthority(directory: string, name: string): Promise<KeyPair> {
+/** A self-signed authority of its own. */
+export async function makeAuthority(directory: string, name: string): Promise<KeyPair> {
   const pair = pairOf(directory, name);
   await openssl(
-    ['req', '-x509', ...newKey, '-days', days, '-subj', `/CN=${name}`],
+    ['req', '-x509', ...newKey, '-days', String(days), '-subj', `/CN=${name}`],
     ['-keyout', pair.keyFile, '-out', pair.certFile],
   );
   return pair;
@@ -100,6 +101,8 @@ export interface CertificateRequest {
   readonly usage: 'clientAuth' | 'serverAuth';
   /** As openssl writes them: `DNS:localhost,IP:127.0.0.1`. */
   readonly alternativeNames?: string;
+  /** Until its end; 0 for one that ends within the second. */
+  readonly days?: number;
 }
 
 /** Issues a certificate; also for tests that need one more user, or the serving side of a proxy. */
@@ -113,13 +116,14 @@ export async function issueCertificate(request: CertificateRequest): Promise<Key
   }
   await writeFile(extensionFile, `${extensions.join('\n')}\n`);
   await openssl(
-    ['req', '-new', ...newKey, '-subj', request.subject],
+    ['req', '-new', '-utf8', ...newKey, '-subj', request.subject],
     ['-keyout', pair.keyFile, '-out', requestFile],
   );
   // A random serial number instead of a serial file: certificates are issued in parallel.
   const serial = `0x${crypto.randomUUID().replaceAll('-', '')}`;
   await openssl(
-    ['x509', '-req', '-in', requestFile, '-days', days, '-extfile', extensionFile],
+    ['x509', '-req', '-in', requestFile, '-days', String(request.days ?? days)],
+    ['-extfile', extensionFile],
     ['-CA', request.authority.certFile, '-CAkey', request.authority.keyFile],
     ['-set_serial', serial, '-out', pair.certFile],
   );

@@ -71,7 +71,8 @@ const impersonated = {
 };
 const impersonatedDetails = {
   apiGroups: ['authentication.k8s.io'],
-  resources: ['uids', 'userextras/*'],
+  // RBAC knows no `userextras/*`: each extra is named.
+  resources: ['uids', 'userextras/authentication.kubernetes.io/credential-id'],
   verbs: ['impersonate'],
 };
 

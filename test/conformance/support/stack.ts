@@ -6,6 +6,7 @@ import { RecordingClient } from '../../support/recording-client.ts';
 import type { RecordedResponse } from '../../support/recorded-response.ts';
 import { issueCertificate } from '../control-plane/certificates.ts';
 import { ControlPlane, startControlPlane } from '../control-plane/control-plane.ts';
+import type { KeyPair } from '../control-plane/certificates.ts';
 import type { ControlPlaneOptions } from '../control-plane/control-plane.ts';
 import { installFixtures } from '../control-plane/fixtures.ts';
 import { tokens } from '../control-plane/users.ts';
@@ -31,9 +32,11 @@ export interface Request {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: string | Uint8Array;
-  /** A user of the fixtures, any other token, or null for none. Default admin. */
+  /** A user of the fixtures, any other token, or null for none. Default admin, unless there is a certificate. */
   readonly user?: User | null;
   readonly token?: string;
+  /** Shown in the TLS handshake, beside the token if there is one. */
+  readonly certificate?: KeyPair;
   /** Default HTTP/1.1. */
   readonly protocol?: Protocol;
 }
@@ -43,6 +46,8 @@ export interface StackOptions {
   readonly proxy?: Pick<WatershedOptions, 'settings' | 'flags'> & {
     /** Its upstream; kube-apiserver by default. */
     readonly upstream?: string;
+    /** Takes client certificates of the authority that kube-apiserver takes them of, or of another one. */
+    readonly clientAuthority?: true | string;
   };
 }
 
@@ -91,7 +96,8 @@ export class Stack {
   }
 
   /** Starts a Watershed with the reader's kubeconfig, on free ports. */
-  async startProxy({ upstream, ...options }: StackOptions['proxy'] = {}): Promise<Watershed> {
+  async startProxy(given: StackOptions['proxy'] = {}): Promise<Watershed> {
+    const { upstream, clientAuthority, ...options } = given;
     const { controlPlane } = this;
     const { directory, certificates } = controlPlane;
     const certificate = await issueCertificate({
@@ -108,9 +114,21 @@ export class Stack {
       certificate,
       caFile: controlPlane.caFile,
       ...options,
+      flags: [...(await this.#certificateFlags(clientAuthority)), ...(options.flags ?? [])],
     });
     this.#proxies.push(watershed);
     return watershed;
+  }
+
+  async #certificateFlags(authority: true | string | undefined): Promise<readonly string[]> {
+    if (authority === undefined) return [];
+    const { controlPlane } = this;
+    const own = controlPlane.certificates.clientAuthority.certFile;
+    return [
+      `--client-ca-file=${authority === true ? own : authority}`,
+      `--authorization-kubeconfig=${await controlPlane.kubeconfig('reviewer')}`,
+      `--impersonation-kubeconfig=${await controlPlane.kubeconfig('impersonator')}`,
+    ];
   }
 
   /** One request to kube-apiserver. */
@@ -124,9 +142,14 @@ export class Stack {
   }
 
   /** A client that keeps its connection. */
-  connect(target: 'direct' | 'proxied', protocol: Protocol = 'h2'): Promise<RecordingClient> {
+  connect(
+    target: 'direct' | 'proxied',
+    protocol: Protocol = 'h2',
+    certificate?: KeyPair,
+  ): Promise<RecordingClient> {
     const port = target === 'direct' ? portOf(this.controlPlane.url) : this.watershed.port;
-    return RecordingClient.connect({ port, ca: this.#authority, protocol });
+    const ca = this.#authority;
+    return RecordingClient.connect({ port, ca, protocol, ...shown(certificate) });
   }
 
   async stop(): Promise<void> {
@@ -136,7 +159,9 @@ export class Stack {
 
   async #ask(port: number, request: Request): Promise<RecordedResponse> {
     const protocol = request.protocol ?? 'http/1.1';
-    const client = await RecordingClient.connect({ port, ca: this.#authority, protocol });
+    const ca = this.#authority;
+    const certificate = shown(request.certificate);
+    const client = await RecordingClient.connect({ port, ca, protocol, ...certificate });
     try {
       return await client.send({
         path: request.path,
@@ -150,12 +175,20 @@ export class Stack {
   }
 }
 
+function shown(certificate: KeyPair | undefined): { cert?: Buffer; key?: Buffer } {
+  if (certificate === undefined) return {};
+  return { cert: readFileSync(certificate.certFile), key: readFileSync(certificate.keyFile) };
+}
+
 function portOf(url: string): number {
   return Number(new URL(url).port);
 }
 
-export function authorization(request: Pick<Request, 'user' | 'token'>): Record<string, string> {
+export function authorization(
+  request: Pick<Request, 'user' | 'token' | 'certificate'>,
+): Record<string, string> {
   if (request.token !== undefined) return { authorization: `Bearer ${request.token}` };
   if (request.user === null) return {};
+  if (request.user === undefined && request.certificate !== undefined) return {};
   return { authorization: `Bearer ${tokens[request.user ?? 'admin']}` };
 }

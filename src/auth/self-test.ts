@@ -1,0 +1,131 @@
+/**
+ * The proof that an account may do what it is for and nothing else.
+ *
+ * Impersonation fails open: should the header that names the caller ever be lost on the way, the request
+ * runs as the account that sent it (Pinniped's rule; CVE-2022-23652). So the impersonating account must
+ * be able to do nothing without it. Asked are the rules that hold for it (SelfSubjectRulesReview: RBAC)
+ * and some of the worst single questions (SelfSubjectAccessReview: every authorizer).
+ */
+
+import { readText } from './review.ts';
+import type { Reviewer } from './review.ts';
+
+export type Proof =
+  | { readonly kind: 'fit' }
+  /** `fault` says what is wrong with the account, for people. */
+  | { readonly kind: 'unfit'; readonly fault: string }
+  /** Upstream could not be asked. */
+  | { readonly kind: 'undecided'; readonly reason: string };
+
+const TIMEOUT_MS = 10_000;
+
+/** The rights of everybody (system:basic-user, system:cluster-trust-bundle-discovery). */
+const EVERYBODYS: Readonly<Record<string, readonly string[]>> = {
+  selfsubjectaccessreviews: ['create'],
+  selfsubjectrulesreviews: ['create'],
+  selfsubjectreviews: ['create'],
+  clustertrustbundles: ['get', 'list', 'watch'],
+};
+
+/** In each of these the rules are asked for: those of the whole cluster, and of its two usual namespaces. */
+const NAMESPACES = ['default', 'kube-system'];
+
+const WORST = [
+  { verb: '*', group: '*', resource: '*' },
+  { verb: 'list', group: '', resource: 'pods' },
+  { verb: 'get', group: '', resource: 'secrets' },
+  { verb: 'create', group: '', resource: 'pods' },
+  { verb: 'list', group: '', resource: 'nodes' },
+];
+
+/** Whether the impersonating account can do nothing in its own name. Never throws. */
+export async function testImpersonator(account: Reviewer): Promise<Proof> {
+  try {
+    for (const namespace of NAMESPACES) {
+      const right = excessOf(await rulesIn(account, namespace));
+      if (right !== undefined) {
+        return { kind: 'unfit', fault: `it may ${right} without impersonating anybody` };
+      }
+    }
+    for (const question of WORST) {
+      if (await mayItself(account, question)) {
+        const { verb, resource } = question;
+        return {
+          kind: 'unfit',
+          fault: `it may ${verb} ${resource} without impersonating anybody`,
+        };
+      }
+    }
+    return { kind: 'fit' };
+  } catch (error) {
+    return { kind: 'undecided', reason: (error as Error).message };
+  }
+}
+
+/** Whether the reviewing account may ask what others may do. Never throws. */
+export async function testReviewer(account: Reviewer): Promise<Proof> {
+  const question = {
+    verb: 'create',
+    group: 'authorization.k8s.io',
+    resource: 'subjectaccessreviews',
+  };
+  try {
+    return (await mayItself(account, question))
+      ? { kind: 'fit' }
+      : { kind: 'unfit', fault: 'it may not create subjectaccessreviews' };
+  } catch (error) {
+    return { kind: 'undecided', reason: (error as Error).message };
+  }
+}
+
+interface Rule {
+  readonly verbs?: readonly string[];
+  readonly resources?: readonly string[];
+}
+
+/** The first right that goes beyond impersonation and what everybody may do. */
+function excessOf(rules: readonly Rule[]): string | undefined {
+  for (const { verbs = [], resources = [] } of rules) {
+    for (const verb of verbs.filter((name) => !/^impersonate(?:$|:|-on:)/.test(name))) {
+      const excess = resources.find((resource) => EVERYBODYS[resource]?.includes(verb) !== true);
+      if (excess !== undefined) return `${verb} ${excess}`;
+    }
+  }
+  return undefined;
+}
+
+async function rulesIn(account: Reviewer, namespace: string): Promise<readonly Rule[]> {
+  const status = await ask(account, 'SelfSubjectRulesReview', { namespace });
+  const rules = status['resourceRules'];
+  if (!Array.isArray(rules)) throw new Error('upstream gave no rules');
+  return rules as readonly Rule[];
+}
+
+async function mayItself(
+  account: Reviewer,
+  resourceAttributes: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  const status = await ask(account, 'SelfSubjectAccessReview', { resourceAttributes });
+  if (typeof status['allowed'] !== 'boolean') throw new Error('upstream gave no decision');
+  return status['allowed'];
+}
+
+async function ask(
+  account: Reviewer,
+  kind: 'SelfSubjectRulesReview' | 'SelfSubjectAccessReview',
+  spec: object,
+): Promise<Readonly<Record<string, unknown>>> {
+  const body = { kind, apiVersion: 'authorization.k8s.io/v1', spec };
+  const response = await account.open(`/apis/authorization.k8s.io/v1/${kind.toLowerCase()}s`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: Buffer.from(JSON.stringify(body)),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  const text = await readText(response.body);
+  if (response.status !== 200 && response.status !== 201) {
+    throw new Error(`upstream answered ${response.status} to a ${kind}`);
+  }
+  const answer = JSON.parse(text) as { readonly status?: Record<string, unknown> } | null;
+  return answer?.status ?? {};
+}
