@@ -3,12 +3,9 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildTimeoutMs, describeWithControlPlane } from '../conformance/support/go.ts';
-import { RecordingClient } from '../support/recording-client.ts';
 import { fuzz, startFuzzCluster } from './fuzz/campaign.ts';
 import type { FuzzCluster } from './fuzz/campaign.ts';
-import { pairOf } from './fuzz/client-http1.ts';
 import { explanations } from './fuzz/explained.ts';
-import { nodeCertificatesAreIdentities } from './fuzz/identities.ts';
 import { described } from './fuzz/report.ts';
 
 const requests = 1_500;
@@ -39,24 +36,4 @@ describeWithControlPlane('Mutated requests of many identities', () => {
   test('the list of explained differences stays short', () => {
     expect(explanations.length).toBeLessThan(10);
   });
-
-  test.skipIf(nodeCertificatesAreIdentities)(
-    'the holder of a node certificate is answered as nobody',
-    async () => {
-      if (cluster === undefined) throw new Error('no cluster');
-      const { stack } = cluster;
-      const { cert, key } = pairOf(stack.controlPlane.certificates.node);
-      const client = await RecordingClient.connect({
-        port: stack.watershed.port,
-        ca: stack.authority,
-        protocol: 'h2',
-        cert,
-        key,
-      });
-      const answer = await client.get('/api/v1/nodes/node-1');
-      client.close();
-      expect(answer.status).toBe(403);
-      expect(answer.text).toContain('system:anonymous');
-    },
-  );
 });

@@ -50,7 +50,10 @@ export async function startFuzzCluster(): Promise<FuzzCluster> {
   const ttl = `${decisionTtlMs}ms`;
   const stack = await startStack({
     controlPlane: { apiserverFlags: quietFlags },
-    proxy: { settings: { resources: { secrets: true }, auth: { allowTtl: ttl, denyTtl: ttl } } },
+    proxy: {
+      clientAuthority: true,
+      settings: { resources: { secrets: true }, auth: { allowTtl: ttl, denyTtl: ttl } },
+    },
   });
   try {
     await clearFixtureRights(stack.controlPlane);

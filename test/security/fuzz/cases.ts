@@ -71,11 +71,7 @@ export class CaseSource {
 
   #draft(identity: Identity, state: RbacState): Draft {
     const dice = this.#dice;
-    const grants = state.grants.filter(({ subject }) => subject === identity.subject);
-    const request =
-      grants.length > 0 && dice.chance(0.6)
-        ? aimed(dice, dice.pick(grants))
-        : this.#grammar.next().request;
+    const request = this.#request(identity, state);
     const [path, ...query] = request.path.split('?');
     const headers = Object.entries(request.headers ?? {}).flatMap(([name, value]) =>
       [value].flat().flatMap((each) => [name, each.trim()]),
@@ -91,6 +87,15 @@ export class CaseSource {
     };
   }
 
+  #request(identity: Identity, state: RbacState): Aimed {
+    const dice = this.#dice;
+    const isAimed = dice.chance(0.6);
+    if (isAimed && identity.name === 'node certificate') return { path: dice.pick(nodeTargets) };
+    const grants = state.grants.filter(({ subject }) => subject === identity.subject);
+    const any = !isAimed || grants.length === 0;
+    return any ? this.#grammar.next().request : aimed(dice, dice.pick(grants));
+  }
+
   #tricks(identity: Identity, isWrite: boolean): Trick[] {
     const dice = this.#dice;
     const count = dice.weighted([
@@ -99,9 +104,13 @@ export class CaseSource {
       [19, 2],
       [6, 3],
     ] as const);
-    const tricks = Array.from({ length: count }, () => dice.weighted(isWrite ? onTargets : all));
+    const isKnownByCertificate = identity.certificate !== undefined;
+    const choices = isWrite ? onTargets : isKnownByCertificate ? withoutImpersonation : all;
+    const tricks = Array.from({ length: count }, () => dice.weighted(choices));
     const impersonates = identity.name === 'impersonator' && dice.chance(0.9);
-    if (impersonates) tricks.push(impersonation);
+    // Over a certificate the proxy refuses it by itself.
+    const isRefused = isKnownByCertificate && dice.chance(refusedShare * 4);
+    if (impersonates || isRefused) tricks.push(impersonation);
     if (!isWrite && dice.chance(refusedShare)) tricks.push(dice.weighted(weighted(refusedTricks)));
     return tricks;
   }
@@ -117,12 +126,33 @@ function weighted(tricks: readonly Trick[], times = 1): Weighted {
 const onTargets = [...weighted(pathTricks, 4), ...weighted(queryTricks, 3)];
 const all: Weighted = [...onTargets, ...weighted(headerTricks, 4)];
 const impersonation = headerTricks.filter(({ name }) => name === 'impersonation')[0];
+const withoutImpersonation = all.filter(([, trick]) => trick !== impersonation);
 
 interface Aimed {
   readonly path: string;
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
 }
+
+/** What a kubelet asks for, about itself and about somebody else. */
+const nodeTargets = [
+  '/api/v1/pods?fieldSelector=spec.nodeName%3Dnode-1',
+  '/api/v1/pods?fieldSelector=spec.nodeName%3Dnode-1&watch=1&timeoutSeconds=1&resourceVersion=0',
+  '/api/v1/pods?fieldSelector=spec.nodeName%3Dnode-2',
+  '/api/v1/pods?fieldSelector=spec.nodeName%21%3Dnode-1',
+  '/api/v1/namespaces/a/pods/n',
+  '/api/v1/namespaces/a/pods/n-b',
+  '/api/v1/nodes/node-1',
+  '/api/v1/nodes/node-2',
+  '/api/v1/nodes?fieldSelector=metadata.name%3Dnode-1',
+  '/api/v1/nodes?fieldSelector=metadata.name%3Dnode-1&watch=true&timeoutSeconds=1',
+  '/api/v1/namespaces/a/configmaps?fieldSelector=metadata.name%3Dn',
+  '/api/v1/namespaces/a/secrets/n',
+  '/api/v1/services?resourceVersion=0',
+  '/apis/node.k8s.io/v1/runtimeclasses',
+  '/apis/storage.k8s.io/v1/csidrivers?watch=1&timeoutSeconds=1',
+  '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node-1',
+];
 
 /** What a grant allows, or something close to it. */
 function aimed(dice: Dice, grant: Grant): Aimed {

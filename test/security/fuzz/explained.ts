@@ -1,4 +1,4 @@
-// The reviewed list of differing statuses. Every other difference is a fault, and no entry excuses an
+// The reviewed list of differing answers. Every other difference is a fault, and no entry excuses an
 // answer that upstream refused to give: where the proxy says 2xx and upstream 401 or 403, nothing here is
 // asked.
 
@@ -66,6 +66,15 @@ export const explanations: readonly Explanation[] = [
       protocol === 'h2' &&
       direct.status === 0 &&
       fields(headers).some(([, value]) => Buffer.from(value, 'latin1').some(isControl)),
+  },
+  {
+    name: 'impersonation over a client certificate',
+    reason:
+      'The proxy passes such callers through by impersonating them, and there is no impersonation by the impersonated: it answers 403 in words of its own, whatever upstream would say.',
+    covers: ({ headers, certificate }, _direct, { status }) =>
+      status === 403 &&
+      certificate !== undefined &&
+      fields(headers).some(([name]) => name.startsWith('impersonate-')),
   },
 ];
 

@@ -7,12 +7,6 @@ import type { KeyPair } from '../../conformance/control-plane/certificates.ts';
 import type { ControlPlane } from '../../conformance/control-plane/control-plane.ts';
 import { tokens } from '../../conformance/control-plane/users.ts';
 
-/**
- * Whether the proxy knows who a client certificate is. While it does not, it answers its holder as it
- * answers nobody, and the fuzzer draws no requests with one.
- */
-export const nodeCertificatesAreIdentities = false;
-
 export type IdentityName =
   | 'no credential'
   | 'garbage'
@@ -22,6 +16,7 @@ export type IdentityName =
   | 'watch-only'
   | 'resourceNames-only'
   | 'node certificate'
+  | 'admin certificate'
   | 'cluster admin'
   /** May impersonate anybody, nothing else. */
   | 'impersonator';
@@ -32,7 +27,7 @@ export interface Identity {
   readonly certificate?: KeyPair;
   /** As RBAC subjects name it; undefined when the states give it nothing. */
   readonly subject?: Subject;
-  /** How often it asks, beside the others; 0: never. */
+  /** How often it asks, beside the others. */
   readonly weight: number;
   /** A write would succeed, so none is sent. */
   readonly mayWrite: boolean;
@@ -54,8 +49,7 @@ const tokenSeconds = 24 * 3600;
 /** Makes the service account and its tokens. */
 export async function makeIdentities(controlPlane: ControlPlane): Promise<readonly Identity[]> {
   const accountToken = await makeAccount(controlPlane);
-  const keyFile = controlPlane.certificates.serviceAccountKeyFile;
-  const nodeWeight = nodeCertificatesAreIdentities ? 3 : 0;
+  const { serviceAccountKeyFile: keyFile, node, admin } = controlPlane.certificates;
   const row = (name: IdentityName, weight: number, rest: Partial<Identity>): Identity => ({
     name,
     weight,
@@ -75,7 +69,8 @@ export async function makeIdentities(controlPlane: ControlPlane): Promise<readon
     row('namespace reader', 5, { token: tokens.alice, subject: user('alice') }),
     row('watch-only', 4, { token: tokens.wanda, subject: user('wanda') }),
     row('resourceNames-only', 5, { token: tokens.nora, subject: user('nora') }),
-    row('node certificate', nodeWeight, { certificate: controlPlane.certificates.node }),
+    row('node certificate', 4, { certificate: node, mayWrite: true }),
+    row('admin certificate', 1, { certificate: admin, mayWrite: true }),
     row('cluster admin', 3, { token: tokens.admin, mayWrite: true }),
     row('impersonator', 3, { token: tokens.impersonator }),
   ];

@@ -43,18 +43,21 @@ export function judge({ sent }: FuzzCase, direct: Answer, proxied: Answer): Find
     if (shown.length === 0) return EQUAL;
     return { kind: 'violation', what: `shows ${shown.join(' ')}, which upstream does not` };
   }
+  const what = differenceOf(direct, proxied);
+  if (what === undefined) return EQUAL;
+  const explained = explanations.find(({ covers }) => covers(sent, direct, proxied))?.name;
+  return { kind: 'difference', what, explained };
+}
+
+/** Refusals are compared in every word, other answers by their status. */
+function differenceOf(direct: Answer, proxied: Answer): string | undefined {
   if (proxied.status !== direct.status) {
-    const what = `status ${proxied.status}, upstream ${direct.status}`;
-    const explained = explanations.find(({ covers }) => covers(sent, direct, proxied))?.name;
-    return { kind: 'difference', what, explained };
+    return `status ${proxied.status}, upstream ${direct.status}`;
   }
-  if (!isRefusal(direct)) return EQUAL;
-  if (proxied.contentType !== direct.contentType) {
-    return { kind: 'difference', what: `refused as ${proxied.contentType}` };
-  }
-  return proxied.body.equals(direct.body)
-    ? EQUAL
-    : { kind: 'difference', what: `refused with ${proxied.body}, upstream ${direct.body}` };
+  if (!isRefusal(direct)) return undefined;
+  if (proxied.contentType !== direct.contentType) return `refused as ${proxied.contentType}`;
+  if (proxied.body.equals(direct.body)) return undefined;
+  return `refused with ${proxied.body}, upstream ${direct.body}`;
 }
 
 const UID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
