@@ -59,6 +59,20 @@ export const explanations: readonly Explanation[] = [
       ),
   },
   {
+    name: 'white space around another HTTP/2 header value',
+    reason:
+      'It is malformed as well, but changes nobody’s identity: the HTTP/1.1 towards upstream loses it, so that Accept or User-Agent mean what they mean without.',
+    covers: ({ headers, protocol }) =>
+      protocol === 'h2' && fields(headers).some(([, value]) => /^[ \t]|[ \t]$/.test(value)),
+  },
+  {
+    name: 'a timeout of upstream, told to a watch',
+    reason:
+      'A 502, 503 or 504 makes client-go list again; a watch is told 429, so that it comes back with its revision (semantics 9.2).',
+    covers: ({ target }, direct, { status }) =>
+      status === 429 && [502, 503, 504].includes(direct.status) && /[?&]watch=/.test(target),
+  },
+  {
     name: 'a control byte in an HTTP/2 header value',
     reason:
       'Go resets the stream; nghttp2 leaves the header out and Node does not tell, so the request runs without it. No client library of Kubernetes can send one (Go refuses to), and whoever writes such bytes by hand asks with rights of their own.',

@@ -25,16 +25,23 @@ export class Report {
   readonly #identities = new Map<string, Row>();
   readonly #tricks = new Map<string, Row>();
   readonly #statuses = new Map<string, number>();
+  /** Tricks behind which neither server answered. */
+  readonly #silent = new Map<string, number>();
 
   add(verdict: Verdict): void {
     const { finding, first, attempts, fuzzCase, direct, proxied } = verdict;
     this.cases += 1;
-    if (attempts > 1 && first.kind !== 'equal') count(this.#passing, first.what.slice(0, 60));
+    if (attempts > 1 && first.kind !== 'equal') count(this.#passing, shortened(first.what));
     if (finding.kind === 'equal') this.equal += 1;
     else if (finding.kind === 'violation') keep(this.violations, verdict);
     else if (finding.explained === undefined) keep(this.unexplained, verdict);
     else count(this.explained, finding.explained);
     count(this.#statuses, `${direct.status}`);
+    if (direct.status === 0 && proxied.status === 0) {
+      for (const trick of fuzzCase.tricks) {
+        count(this.#silent, `${trick} over ${fuzzCase.sent.protocol}`);
+      }
+    }
     const rows = [rowOf(this.#identities, fuzzCase.identity.name)];
     for (const trick of fuzzCase.tricks) rows.push(rowOf(this.#tricks, trick));
     for (const row of rows) {
@@ -55,12 +62,18 @@ export class Report {
       tableOf('identity', this.#identities),
       tableOf('trick', this.#tricks),
       `upstream said ${statuses.map(([status, times]) => `${status}: ${times}`).join(', ')}`,
+      `neither answered: ${[...this.#silent].map(([trick, times]) => `${times} ${trick}`).join(', ')}`,
       ...[...this.#passing].map(([what, times]) => `asked again: ${times} ${what}`),
       ...[...this.explained].map(([name, times]) => `explained by "${name}": ${times}`),
       `${this.cases} cases, ${this.equal} equal (${(100 * this.equalShare).toFixed(3)} %), ` +
         `${this.unexplained.length} unexplained, ${this.violations.length} violations`,
     ].join('\n');
   }
+}
+
+/** Without uids and other texts of one case. */
+function shortened(what: string): string {
+  return /^(shows|refused|status \d+, upstream \d+)/.exec(what)?.[0] ?? what;
 }
 
 function keep(list: Verdict[], verdict: Verdict): void {

@@ -134,7 +134,7 @@ export const pathTricks: readonly Trick[] = [
     name,
     weight,
     apply: (draft: Draft, dice: Dice) => {
-      draft.path = rewrite(draft.path, dice);
+      draft.path = rewrite(draft.path, dice) || '/';
     },
   })),
   {
