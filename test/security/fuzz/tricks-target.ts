@@ -18,8 +18,10 @@ type Rewrite = (path: string, dice: Dice) => string;
 function segment(rewrite: (text: string, dice: Dice) => string): Rewrite {
   return (path, dice) => {
     const parts = path.split('/');
-    const at = 1 + dice.below(Math.max(1, parts.length - 1));
-    return parts.with(at, rewrite(parts[at] ?? '', dice)).join('/');
+    // Another trick may have taken the last slash.
+    if (parts.length < 2) return rewrite(path, dice);
+    const at = 1 + dice.below(parts.length - 1);
+    return parts.with(at, rewrite(parts[at], dice)).join('/');
   };
 }
 
