@@ -31,7 +31,7 @@ export interface FuzzCase {
 /** What HTTP/2 has no place for. */
 const hopHeaders = new Set(['connection', 'upgrade', 'keep-alive', 'transfer-encoding']);
 /** Refused by the proxy and perhaps not by upstream: together well under a thousandth of all cases. */
-const refusedShare = 0.0007;
+const refusedShare = 0.0005;
 const writeShare = 0.05;
 
 export class CaseSource {
@@ -109,7 +109,7 @@ export class CaseSource {
     const tricks = Array.from({ length: count }, () => dice.weighted(choices));
     const impersonates = identity.name === 'impersonator' && dice.chance(0.9);
     // Over a certificate the proxy refuses it by itself.
-    const isRefused = isKnownByCertificate && dice.chance(refusedShare * 4);
+    const isRefused = isKnownByCertificate && dice.chance(refusedShare);
     if (impersonates || isRefused) tricks.push(impersonation);
     if (!isWrite && dice.chance(refusedShare)) tricks.push(dice.weighted(weighted(refusedTricks)));
     return tricks;
