@@ -1,5 +1,6 @@
 /** The outgoing half: everything between a client's exchange and the lanes, built once and handed to the server. */
 import { Authorizer } from './auth/authorize.ts';
+import { Callers } from './auth/callers.ts';
 import { WatchRechecks } from './auth/recheck.ts';
 import type { Config } from './config/config.ts';
 import { resourceId } from './k8s/resource.ts';
@@ -63,6 +64,7 @@ export class Serving {
     this.#verbosity = config.log.verbosity;
     const reviewers = { forwarder: upstream, reviewer: accounts?.reviewer };
     this.#authorizer = new Authorizer(reviewers, config.auth);
+    const callers = new Callers(this.#authorizer);
     this.#rechecks = new WatchRechecks(this.#authorizer, config.auth);
     this.admission = new Admission({
       ...DEFAULT_ADMISSION_LIMITS,
@@ -74,6 +76,7 @@ export class Serving {
       authority: upstream.authority,
       pathPrefix: upstream.basePath,
       connectUpstream: () => upstream.connectRaw(),
+      callers,
       impersonator: accounts?.impersonator,
     });
     this.compressor = new Compressor(config.compression);
@@ -90,6 +93,7 @@ export class Serving {
     this.route = new Route({
       subjects,
       lanes,
+      callers,
       judge: this.#authorizer,
       passThrough: this.#passThrough,
       admission: this.admission,

@@ -147,16 +147,28 @@ export class Authorizer {
     if (questionBytes(attributes) > this.#options.maxQuestionBytes) {
       return { kind: 'deny', reason: 'too-large' };
     }
-    const wide = widened(attributes);
-    const first = await this.#ask(credential, wide);
-    if (first.kind === 'allow') {
-      return { kind: 'allow', authorized: make(attributes, wide, credential) };
-    }
-    const narrower = first.kind === 'deny' && first.reason === 'forbidden' && !isWidest(attributes);
-    const answer = narrower ? await this.#ask(credential, attributes) : first;
+    const { answer, question } = await this.#askWidely(credential, attributes);
     return answer.kind === 'allow'
-      ? { kind: 'allow', authorized: make(attributes, attributes, credential) }
+      ? { kind: 'allow', authorized: make(attributes, question, credential) }
       : answer;
+  }
+
+  /** Whether upstream allows something that is no read of memory. Never rejects. */
+  async judge(credential: JudgeableCredential, attributes: Attributes): Promise<Answer> {
+    return (await this.#askWidely(credential, attributes)).answer;
+  }
+
+  /** The wide question first, and the exact one where that is refused. */
+  async #askWidely(
+    credential: JudgeableCredential,
+    attributes: Attributes,
+  ): Promise<{ readonly answer: Answer; readonly question: Attributes }> {
+    const question = widened(attributes);
+    const answer = await this.#ask(credential, question);
+    const narrower =
+      answer.kind === 'deny' && answer.reason === 'forbidden' && !isWidest(attributes);
+    if (!narrower) return { answer, question };
+    return { answer: await this.#ask(credential, attributes), question: attributes };
   }
 
   /** From memory, from a review under way, or from a new one within the budgets. */

@@ -19,7 +19,8 @@ import {
   tooManyRequests,
   type StatusResponse,
 } from '../k8s/status.ts';
-import type { Credential } from '../auth/authenticate.ts';
+import { namedCaller, type Credential } from '../auth/authenticate.ts';
+import type { CertificateCredential } from '../auth/certificate.ts';
 import { UpstreamError } from '../upstream/upstream-error.ts';
 import type { Exchange } from './exchange.ts';
 import { forwardedHeaders, relayedHeaders } from './headers.ts';
@@ -54,7 +55,7 @@ export interface UpstreamForwarder {
 
 /** The account that carries the requests of callers with certificates, in their name. */
 export interface Impersonator {
-  forwardAs(request: ForwardRequest, impersonation: readonly string[]): Promise<ForwardResponse>;
+  forwardAs(request: ForwardRequest, named: CertificateCredential): Promise<ForwardResponse>;
 }
 
 /** How a request goes on, where it is not simply as it came. */
@@ -176,9 +177,10 @@ export class PassThrough {
       signal,
       longRunning: isLongRunningTarget(exchange.target),
     };
-    if (caller?.kind !== 'certificate') return this.#upstream.forward(request);
+    const named = namedCaller(caller);
+    if (named === undefined) return this.#upstream.forward(request);
     if (this.#impersonator === undefined) throw new Error('nobody may speak for a certificate');
-    return this.#impersonator.forwardAs(request, caller.impersonation());
+    return this.#impersonator.forwardAs(request, named);
   }
 
   /** Moves bytes as the sink takes them; what is buffered meanwhile is the body's own bound. */

@@ -10,10 +10,10 @@
  */
 import type { Attributes } from '../auth/attributes.ts';
 import { attributesOf } from '../auth/attributes.ts';
-import type { Credential } from '../auth/authenticate.ts';
-import { callerOf } from '../auth/authenticate.ts';
+import type { Caller, Credential } from '../auth/authenticate.ts';
 import type { Authorized, Decision } from '../auth/authorize.ts';
 import { isJudgeable } from '../auth/authorize.ts';
+import type { Peer } from '../auth/certificate.ts';
 import type { LaneEntry, LaneSubject } from '../cache/lanes.ts';
 import { WithoutManagedFields } from '../cache/without-managed-fields.ts';
 import type { GetOptions, ListOptions } from '../k8s/list-options.ts';
@@ -66,6 +66,11 @@ export interface Judge {
   authorize(credential: Credential, attributes: Attributes): Promise<Decision>;
 }
 
+/** Who sends a request; `Callers` is one. Never rejects. */
+export interface CallerSource {
+  of(rawHeaders: readonly string[], peer: Peer): Caller | Promise<Caller>;
+}
+
 /** Keeps an eye on open watches: permission is asked again while they run. */
 export interface WatchRegistry {
   add(
@@ -79,6 +84,7 @@ export interface WatchRegistry {
 export interface RouteParts {
   readonly subjects: Subjects;
   readonly lanes: LaneSource;
+  readonly callers: CallerSource;
   readonly judge: Judge;
   readonly passThrough: PassThrough;
   readonly admission: Admission;
@@ -130,16 +136,22 @@ export class Route {
   handle(exchange: Exchange): void {
     const { admission, log } = this.#parts;
     log.begin(exchange);
-    const caller = callerOf(exchange.rawHeaders, exchange.connection.peer, Date.now());
+    const admitted = isWatchTarget(exchange.target)
+      ? admission.watch(exchange)
+      : admission.request(exchange);
+    if (!admitted) return;
+    const caller = this.#parts.callers.of(exchange.rawHeaders, exchange.connection.peer);
+    if (caller instanceof Promise) void caller.then((known) => this.#answer(exchange, known));
+    else this.#answer(exchange, caller);
+  }
+
+  #answer(exchange: Exchange, caller: Caller): void {
+    const { log } = this.#parts;
     if (caller.kind === 'refused') {
       log.refused(exchange, caller.reason);
       exchange.respondStatus(caller.status);
       return;
     }
-    const admitted = isWatchTarget(exchange.target)
-      ? admission.watch(exchange)
-      : admission.request(exchange);
-    if (!admitted) return;
     this.#serve(exchange, caller).then(
       (served) => {
         if (served.kind === 'served') log.servedFromCache(exchange);
