@@ -104,13 +104,12 @@ export class CaseSource {
       [19, 2],
       [6, 3],
     ] as const);
-    const isKnownByCertificate = identity.certificate !== undefined;
-    const choices = isWrite ? onTargets : isKnownByCertificate ? withoutImpersonation : all;
+    // Over a certificate some of it is refused by the proxy itself.
+    const isSpared = identity.certificate !== undefined && !dice.chance(0.2);
+    const choices = isWrite ? onTargets : isSpared ? withoutImpersonation : all;
     const tricks = Array.from({ length: count }, () => dice.weighted(choices));
     const impersonates = identity.name === 'impersonator' && dice.chance(0.9);
-    // Over a certificate the proxy refuses it by itself.
-    const isRefused = isKnownByCertificate && dice.chance(refusedShare);
-    if (impersonates || isRefused) tricks.push(impersonation);
+    if (impersonates) tricks.push(impersonation);
     if (!isWrite && dice.chance(refusedShare)) tricks.push(dice.weighted(weighted(refusedTricks)));
     return tricks;
   }

@@ -84,9 +84,9 @@ export const explanations: readonly Explanation[] = [
   {
     name: 'impersonation over a client certificate',
     reason:
-      'The proxy passes such callers through by impersonating them, and there is no impersonation by the impersonated: it answers 403 in words of its own, whatever upstream would say.',
+      'The proxy asks upstream whether the certificate’s own user may impersonate, and refuses in its own words; what is empty or torn it refuses with 400, as it cannot be asked about. Upstream words a refusal by the constrained right it missed last.',
     covers: ({ headers, certificate }, _direct, { status }) =>
-      status === 403 &&
+      (status === 403 || status === 400) &&
       certificate !== undefined &&
       fields(headers).some(([name]) => name.startsWith('impersonate-')),
   },

@@ -20,6 +20,7 @@ export class Report {
   readonly explained = new Map<string, number>();
   cases = 0;
   equal = 0;
+  #sameStatus = 0;
   /** Differences that were gone when asked again, by their first sentence. */
   readonly #passing = new Map<string, number>();
   readonly #identities = new Map<string, Row>();
@@ -36,6 +37,7 @@ export class Report {
     else if (finding.kind === 'violation') keep(this.violations, verdict);
     else if (finding.explained === undefined) keep(this.unexplained, verdict);
     else count(this.explained, finding.explained);
+    if (finding.kind === 'equal' || direct.status === proxied.status) this.#sameStatus += 1;
     count(this.#statuses, `${direct.status}`);
     if (direct.status === 0 && proxied.status === 0) {
       for (const trick of fuzzCase.tricks) {
@@ -52,8 +54,9 @@ export class Report {
     }
   }
 
-  get equalShare(): number {
-    return this.equal / Math.max(1, this.cases);
+  /** Of cases with the same status from both; refusals may be worded otherwise. */
+  get sameStatusShare(): number {
+    return this.#sameStatus / Math.max(1, this.cases);
   }
 
   get text(): string {
@@ -65,7 +68,7 @@ export class Report {
       `neither answered: ${[...this.#silent].map(([trick, times]) => `${times} ${trick}`).join(', ')}`,
       ...[...this.#passing].map(([what, times]) => `asked again: ${times} ${what}`),
       ...[...this.explained].map(([name, times]) => `explained by "${name}": ${times}`),
-      `${this.cases} cases, ${this.equal} equal (${(100 * this.equalShare).toFixed(3)} %), ` +
+      `${this.cases} cases, ${this.equal} equal, ${(100 * this.sameStatusShare).toFixed(3)} % with the same status, ` +
         `${this.unexplained.length} unexplained, ${this.violations.length} violations`,
     ].join('\n');
   }

@@ -16,7 +16,7 @@ import { described } from './report.ts';
 import type { Report } from './report.ts';
 
 const progressEvery = 2_000;
-const leastEqualShare = 0.999;
+const leastSameStatusShare = 0.999;
 
 const { values } = parseArgs({
   options: {
@@ -53,9 +53,9 @@ async function main(): Promise<number> {
     const report = await fuzz(cluster, { seed, requests, perState, only, onVerdict });
     console.log(`\n${report.text}`);
     console.log(`${explanations.length} entries explain differences; seed ${seed}`);
-    const { violations, unexplained, equalShare } = report;
+    const { violations, unexplained, sameStatusShare } = report;
     const failed = violations.length > 0 || unexplained.length > 0;
-    return failed || (only === undefined && equalShare < leastEqualShare) ? 1 : 0;
+    return failed || (only === undefined && sameStatusShare < leastSameStatusShare) ? 1 : 0;
   } finally {
     await cluster.stack.stop();
   }

@@ -36,6 +36,7 @@ export interface RaceResult {
   readonly firstUsesMs: readonly number[];
 }
 
+const denyTtlMs = 500;
 const changeEveryMs = 200;
 const writeEveryMs = 100;
 const objectsPerNamespace = 4;
@@ -47,7 +48,7 @@ export async function race(options: RaceOptions): Promise<RaceResult> {
   const { allowTtlMs, recheckIntervalMs } = options;
   const auth = {
     allowTtl: `${allowTtlMs}ms`,
-    denyTtl: '500ms',
+    denyTtl: `${denyTtlMs}ms`,
     recheckInterval: `${recheckIntervalMs}ms`,
   };
   const stack = await startStack({

@@ -23,8 +23,11 @@ export function formsOf(verb: Right['verb']): readonly string[] {
   ];
 }
 
-const watchSeconds = 300;
+/** Short enough that one that was passed through comes back soon; the others end earlier, or are reopened. */
+const watchSeconds = 30;
 const pauseMs = 100;
+/** A watch that is asked for while its refusal is remembered is passed through: longer than `denyTtlMs`. */
+const watchPauseMs = 700;
 
 export interface ReaderCounts {
   answers: number;
@@ -66,7 +69,8 @@ export class Reader {
     while (!signal.aborted) {
       if (this.#right.verb === 'watch') await this.#watch();
       else await this.#request();
-      const waitMs = pauseMs * (0.5 + this.#random.next());
+      const isWatch = this.#right.verb === 'watch';
+      const waitMs = isWatch ? watchPauseMs : pauseMs * (0.5 + this.#random.next());
       await sleep(waitMs, undefined, { signal }).catch(() => {});
     }
   }
