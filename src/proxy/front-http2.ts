@@ -42,6 +42,11 @@ interface Connection {
 /** The stream id that announces an end without refusing anything yet (RFC 9113 6.8). */
 const LAST_STREAM_ID = 2 ** 31 - 1;
 
+/** The types do not know this option. */
+const WITH_WHITE_SPACE = {
+  strictFieldWhitespaceValidation: false,
+} as SecureServerSessionOptions;
+
 /** nghttp2's own limit is wider than ours, so that ours answers 431 instead of a reset. */
 const HEADER_SLACK = 2;
 
@@ -122,6 +127,9 @@ export class FrontHttp2 {
   #sessionOptions(): SecureServerSessionOptions {
     const limits = this.#limits;
     return {
+      // Else Node drops a header with white space around its value in silence, and a request that says whom
+      // it impersonates runs as its sender. `refusal` sees it this way.
+      ...WITH_WHITE_SPACE,
       maxHeaderListPairs: Math.max(128, Math.floor(limits.maxHeaderBytes / 32)),
       maxSessionMemory: limits.maxSessionMemoryMb,
       // The same numbers as ours; nghttp2's count also sees streams that never reach us.

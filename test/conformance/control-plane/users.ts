@@ -16,6 +16,8 @@ export const tokens = {
   alice: 'alice-token',
   /** watch of pods everywhere: may watch, may not list. */
   wanda: 'wanda-token',
+  /** May read what tests name to her: the fixtures give her nothing. */
+  nora: 'nora-token',
   /** Known, without any right. */
   nobody: 'nobody-token',
 } as const;
@@ -31,6 +33,7 @@ export const userNames: Readonly<Record<User, string>> = {
   nodeImpersonator: 'watershed-node-impersonator',
   alice: 'alice',
   wanda: 'wanda',
+  nora: 'nora',
   nobody: 'nobody',
 };
 
