@@ -80,6 +80,8 @@ export class PassThrough {
   unanswered = 0;
   /** Upstream broke off in mid answer. */
   brokenOff = 0;
+  /** Told of each answer of upstream, before it is relayed. */
+  onAnswer: ((exchange: Exchange, status: number) => void) | undefined;
   readonly #upstream: UpstreamForwarder;
   /** Watches under way, so that a drain can end them well. */
   readonly #watches = new Map<Sink, PassedWatch>();
@@ -128,6 +130,7 @@ export class PassThrough {
       });
       // The body reports an abort as an error; from here on somebody must listen.
       response.body.on('error', ignore);
+      this.onAnswer?.(exchange, response.status);
       if (exchange.aborted) {
         response.body.destroy();
         return;
