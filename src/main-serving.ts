@@ -166,10 +166,11 @@ export class Serving {
   }
 }
 
-/** Half of the connections for short calls are never used by strangers. */
-const STRANGERS_SHARE = 0.5;
+/** Of the connections for short calls no more is used by one identity, nor by all strangers. */
+const MOST_FORWARDED = 0.5;
 
 function admissionLimits({ limits, upstream }: Config): AdmissionLimits {
+  const most = Math.max(1, Math.floor(upstream.maxForwardedCalls * MOST_FORWARDED));
   return {
     maxWatches: limits.maxOpenWatches,
     maxWatchesPerIdentity: limits.maxWatchesPerIdentity,
@@ -178,7 +179,8 @@ function admissionLimits({ limits, upstream }: Config): AdmissionLimits {
     maxInFlightPerIdentity: limits.maxRequestsPerIdentity,
     maxStrangers: limits.maxUnauthenticated,
     maxStrangersPerAddress: limits.maxUnauthenticatedPerAddress,
-    maxStrangersForwarded: Math.max(1, Math.floor(upstream.maxForwardedCalls * STRANGERS_SHARE)),
+    maxStrangersForwarded: most,
+    maxForwardedPerIdentity: most,
     maxFilterGroupsPerIdentity: limits.maxFilterGroupsPerIdentity,
   };
 }

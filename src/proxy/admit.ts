@@ -16,6 +16,7 @@ import { LRUCache } from 'lru-cache';
 import { tooManyRequests, type StatusResponse } from '../k8s/status.ts';
 import { callerOf, type Caller } from './caller.ts';
 import type { Exchange } from './exchange.ts';
+import { isLongRunningTarget } from './request-kind.ts';
 import { DistinctShares, Shares } from './shares.ts';
 
 /** Origins of the defaults: src/config/limit-options.ts. */
@@ -33,6 +34,8 @@ export interface AdmissionLimits {
   readonly maxStrangersPerAddress: number;
   /** Those of them that upstream is asked to answer: less than the connections it may be asked on. */
   readonly maxStrangersForwarded: number;
+  /** The same for one identity. */
+  readonly maxForwardedPerIdentity: number;
   /** Different selectors watched that every event has to be matched with. */
   readonly maxFilterGroupsPerIdentity: number;
 }
@@ -46,6 +49,7 @@ export const DEFAULT_ADMISSION_LIMITS: AdmissionLimits = Object.freeze({
   maxStrangers: 1_000,
   maxStrangersPerAddress: 500,
   maxStrangersForwarded: 300,
+  maxForwardedPerIdentity: 300,
   maxFilterGroupsPerIdentity: 200,
 });
 
@@ -56,6 +60,7 @@ const ADMISSION_LIMITS = [
   'requests',
   'requests_per_connection',
   'requests_per_identity',
+  'forwarded_per_identity',
   'unauthenticated',
   'unauthenticated_per_address',
   'unauthenticated_forwarded',
@@ -100,6 +105,7 @@ export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #watches: Shares;
   readonly #requests: Shares;
+  readonly #forwarded: Shares;
   readonly #addresses: Shares;
   readonly #groups: DistinctShares;
   readonly #tickets = new Map<Exchange, Ticket>();
@@ -109,14 +115,15 @@ export class Admission {
     this.#limits = { ...DEFAULT_ADMISSION_LIMITS, ...limits };
     this.#watches = new Shares(this.#limits.maxWatchesPerIdentity);
     this.#requests = new Shares(this.#limits.maxInFlightPerIdentity);
+    this.#forwarded = new Shares(this.#limits.maxForwardedPerIdentity);
     this.#addresses = new Shares(this.#limits.maxStrangersPerAddress);
     this.#groups = new DistinctShares(this.#limits.maxFilterGroupsPerIdentity);
   }
 
   /** Entries in its tables: never more than what is counted. */
   get holders(): number {
-    const { holders } = this.#groups;
-    return this.#watches.holders + this.#requests.holders + this.#addresses.holders + holders;
+    const tables = [this.#watches, this.#requests, this.#forwarded, this.#addresses, this.#groups];
+    return tables.reduce((sum, { holders }) => sum + holders, 0);
   }
 
   /**
@@ -149,12 +156,18 @@ export class Admission {
   forward(exchange: Exchange): boolean {
     const ticket = this.#tickets.get(exchange);
     // Watches have connections of their own, more than strangers may have watches.
-    if (ticket === undefined || !ticket.isStranger || ticket.kind === 'watch') return true;
-    if (this.strangersForwarded >= this.#limits.maxStrangersForwarded) {
+    if (ticket === undefined || ticket.kind === 'watch' || isLongRunningTarget(exchange.target)) {
+      return true;
+    }
+    if (ticket.isStranger && this.strangersForwarded >= this.#limits.maxStrangersForwarded) {
       return this.#refuse(exchange, 'unauthenticated_forwarded');
     }
+    if (!ticket.isStranger && this.#forwarded.isFull(ticket.caller.key)) {
+      return this.#refuse(exchange, 'forwarded_per_identity');
+    }
+    this.#leave(ticket);
     ticket.forwarded = true;
-    this.strangersForwarded++;
+    this.#enter(ticket);
     return true;
   }
 
@@ -219,32 +232,33 @@ export class Admission {
     return this.#requests.isFull(key) ? 'requests_per_identity' : undefined;
   }
 
-  #enter({ kind, caller, isStranger }: Ticket): void {
+  #enter({ kind, caller, isStranger, forwarded }: Ticket): void {
     if (isStranger) {
       this.strangers++;
       this.#addresses.add(caller.address);
+      if (forwarded) this.strangersForwarded++;
     } else if (kind === 'watch') {
       this.openWatches++;
       this.#watches.add(caller.key);
     } else {
       this.inFlight++;
       this.#requests.add(caller.key);
+      if (forwarded) this.#forwarded.add(caller.key);
     }
   }
 
-  #leave(ticket: Ticket): void {
-    const { kind, caller, isStranger } = ticket;
-    if (ticket.forwarded) this.strangersForwarded--;
-    ticket.forwarded = false;
+  #leave({ kind, caller, isStranger, forwarded }: Ticket): void {
     if (isStranger) {
       this.strangers--;
       this.#addresses.give(caller.address);
+      if (forwarded) this.strangersForwarded--;
     } else if (kind === 'watch') {
       this.openWatches--;
       this.#watches.give(caller.key);
     } else {
       this.inFlight--;
       this.#requests.give(caller.key);
+      if (forwarded) this.#forwarded.give(caller.key);
     }
   }
 

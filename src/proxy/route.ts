@@ -147,10 +147,13 @@ export class Route {
     );
   }
 
+  /** Not at once: the reset that came behind it in the same packet is seen first, and costs upstream nothing then. */
   #pass(exchange: Exchange, reason: string, target?: string): void {
-    if (exchange.aborted || !this.#parts.admission.forward(exchange)) return;
-    this.#parts.log.passedThrough(exchange, reason);
-    this.#parts.passThrough.serve(exchange, target);
+    setImmediate(() => {
+      if (exchange.aborted || !this.#parts.admission.forward(exchange)) return;
+      this.#parts.log.passedThrough(exchange, reason);
+      this.#parts.passThrough.serve(exchange, target);
+    });
   }
 
   async #serve(exchange: Exchange): Promise<Served | Refused> {
