@@ -10,6 +10,7 @@ import type { RecordedResponse } from '../support/recorded-response.ts';
 import type { RecordingClient } from '../support/recording-client.ts';
 import { exchangeRaw, head } from './support/raw.ts';
 import { readerToken, ScriptedCluster } from './support/scripted-cluster.ts';
+import { smugglingTests } from './smuggling.ts';
 import { ThirdParty } from './support/third-party.ts';
 
 const allowTtlMs = 3_000;
@@ -267,4 +268,6 @@ describe('Before a scripted upstream', () => {
     expect((await get('unknown-token')).answer.status).toBe(401);
     watch.abort();
   });
+
+  smugglingTests(() => cluster);
 });
