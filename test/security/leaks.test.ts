@@ -47,7 +47,11 @@ describe('Seen from outside', () => {
   beforeAll(async () => {
     cluster = await ScriptedCluster.start({
       flags: ['-v=6'],
-      settings: { auth: { allowTtl: '1s', denyTtl: '0s' }, lanes: { startTimeout: '1s' } },
+      settings: {
+        auth: { allowTtl: '1s', denyTtl: '0s' },
+        lanes: { startTimeout: '1s' },
+        shutdown: { grace: '1s' },
+      },
     });
   });
 

@@ -22,12 +22,9 @@ const types: Record<Representation['encoding'], string> = {
 const others = [
   'application/json;as=Table;v=v1;g=meta.k8s.io',
   'application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io',
-  'application/json;as=Table;v=v1;g=meta.k8s.io,application/json',
   'application/cbor',
-  'application/cbor,application/json',
   'application/yaml',
   'application/json;pretty=1',
-  '*/*',
 ];
 
 const kinds: Record<ReadVerb, string> = {
