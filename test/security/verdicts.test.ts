@@ -41,5 +41,6 @@ test('what is run are the files and names of the rows', () => {
   const { files, pattern } = selection([row(1, '#1 '), row(2, 'why (not)?')]);
   expect(files).toEqual(['test/a.test.ts']);
   expect(new RegExp(pattern).test('x why (not)? y')).toBe(true);
+  expect(new RegExp(pattern).test('x > why > (not)? > y')).toBe(true);
   expect(new RegExp(pattern).test('x why not y')).toBe(false);
 });

@@ -32,7 +32,7 @@ export function verdictsOf(rows: readonly Row[], report: Report, root: string): 
     report.testResults
       .filter(({ name }) => (isAbsolute(name) ? relative(root, name) : name) === proof.file)
       .flatMap(({ assertionResults }) => assertionResults)
-      .filter(({ fullName }) => fullName.includes(proof.name));
+      .filter(({ fullName }) => fullName.replaceAll(' > ', ' ').includes(proof.name));
   return rows.map((row) => {
     const { standing } = row;
     const nothing = { row, tests: 0, tookMs: 0, reason: '' };
@@ -61,6 +61,7 @@ export function selection(rows: readonly Row[]): { files: string[]; pattern: str
   return { files: [...new Set(proofs.map(({ file }) => file))], pattern: names.join('|') };
 }
 
+/** Where one name ends and the next begins, vitest matches against ` > `. */
 function escaped(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`).replaceAll(' ', '(?: > | )');
 }
