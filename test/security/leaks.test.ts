@@ -4,6 +4,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { isLongForm } from './support/form.ts';
 import type { Instead } from './support/scripted-cluster.ts';
 import { exchangeRaw, head } from './support/raw.ts';
 import { readerToken, ScriptedCluster } from './support/scripted-cluster.ts';
@@ -11,7 +12,7 @@ import { readerToken, ScriptedCluster } from './support/scripted-cluster.ts';
 const pods = '/api/v1/namespaces/a/pods';
 const reviews = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
 const pages = ['/metrics', '/status.json', '/flagz', '/', '/readyz?verbose', '/livez', '/none'];
-const made = 10_000;
+const made = isLongForm ? 10_000 : 2_000;
 const inFlight = 48;
 
 /** Words that occur nowhere else, each for the way it went. */
@@ -233,7 +234,7 @@ describe('Seen from outside', () => {
     for (const client of clients) client.close();
   }
 
-  test('#38 ten thousand callers, agents, namespaces and paths add no series', async () => {
+  test('#38 thousands of callers, agents, namespaces and paths add no series', async () => {
     // Upstream has no opinion on any of them; its answers are not what is counted here.
     cluster.instead = ({ url = '', headers }, response) => {
       if (headers.authorization === `Bearer ${readerToken}`) return false;

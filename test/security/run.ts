@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { controlPlaneBinaries, goAvailable } from '../conformance/control-plane/build.ts';
 import { catalogue } from './catalogue.ts';
 import type { Row } from './catalogue.ts';
+import { longForm } from './support/form.ts';
 import { selection, verdictsOf } from './verdicts.ts';
 import type { Report, Verdict } from './verdicts.ts';
 
@@ -33,7 +34,7 @@ async function runTests(rows: readonly Row[], reportFile: string): Promise<void>
   const child = spawn(process.execPath, words, {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, PATH: path },
+    env: { ...process.env, ...longForm, PATH: path },
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
   await new Promise((resolve, reject) => {
