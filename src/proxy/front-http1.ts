@@ -40,6 +40,8 @@ interface Connection {
   current: ServerResponse | null;
   /** Upgraded: no longer HTTP. */
   upgraded: boolean;
+  /** The answer being given is the last one: whatever comes behind is not heard (RFC 9112 9.6). */
+  over: boolean;
   readonly waiting: (() => void)[];
 }
 
@@ -87,7 +89,14 @@ export class FrontHttp1 {
   }
 
   accept(socket: TLSSocket, use: ConnectionUse): void {
-    const connection: Connection = { use, socket, current: null, upgraded: false, waiting: [] };
+    const connection: Connection = {
+      use,
+      socket,
+      current: null,
+      upgraded: false,
+      over: false,
+      waiting: [],
+    };
     this.#connections.set(socket, connection);
     socket.once('close', () => {
       this.#connections.delete(socket);
@@ -121,7 +130,7 @@ export class FrontHttp1 {
 
   #onRequest(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.#connections.get(request.socket);
-    if (connection === undefined || connection.socket.destroyed) return;
+    if (connection === undefined || connection.over || connection.socket.destroyed) return;
     if (connection.current === null) {
       this.#start(connection, request, response);
     } else if (connection.waiting.length < this.#limits.maxPipelined) {
@@ -138,6 +147,7 @@ export class FrontHttp1 {
     this.#stats.requestsHttp1++;
     this.#stats.openRequestsHttp1++;
     if (this.#draining) response.shouldKeepAlive = false;
+    connection.over = !response.shouldKeepAlive;
     const exchange = new ExchangeHttp1(request, response, {
       connection: connection.use,
       lingerMs: this.#limits.lingerMs,
@@ -146,7 +156,7 @@ export class FrontHttp1 {
     exchange.onClose(() => {
       this.#stats.openRequestsHttp1--;
       connection.current = null;
-      if (connection.socket.destroyed) connection.waiting.length = 0;
+      if (connection.over || connection.socket.destroyed) connection.waiting.length = 0;
       else if (this.#draining) connection.socket.destroySoon();
       else connection.waiting.shift()?.();
     });
@@ -162,11 +172,16 @@ export class FrontHttp1 {
     }
     this.#stats.rejected++;
     response.shouldKeepAlive = false;
+    connection.over = true;
     exchange.respondStatus(badRequest(refused));
   }
 
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const connection = this.#connections.get(socket);
+    if (connection?.over === true) {
+      connection.socket.destroySoon();
+      return;
+    }
     const protocol = upgradeProtocol(request);
     const refused =
       refusal({

@@ -23,7 +23,7 @@ import { namedCaller, type Credential } from '../auth/authenticate.ts';
 import type { CertificateCredential } from '../auth/certificate.ts';
 import { UpstreamError } from '../upstream/upstream-error.ts';
 import type { Exchange } from './exchange.ts';
-import { forwardedHeaders, relayedHeaders } from './headers.ts';
+import { forwardedHeaders, headerValue, relayedHeaders } from './headers.ts';
 import { isLongRunningTarget, isWatchTarget } from './request-kind.ts';
 import type { Sink } from './sink.ts';
 import { WholeFrames } from './whole-frames.ts';
@@ -152,7 +152,9 @@ export class PassThrough {
         return;
       }
       const sink = exchange.relay(response.status, relayedHeaders(response.rawHeaders));
-      const watch = isWatch ? startWatch(response.rawHeaders) : undefined;
+      // An answer of announced length cannot end early: over HTTP/1.1 the next one would be taken for its rest.
+      const isStream = isWatch && headerValue(response.rawHeaders, 'content-length') === undefined;
+      const watch = isStream ? startWatch(response.rawHeaders) : undefined;
       if (watch !== undefined) {
         this.#watches.set(sink, watch);
         exchange.onClose(() => this.#watches.delete(sink));
@@ -230,10 +232,7 @@ function nextOf(body: Readable, sink: Sink): Buffer | null {
 }
 
 function startWatch(rawHeaders: readonly string[]): PassedWatch {
-  const at = rawHeaders.findIndex(
-    (text, i) => i % 2 === 0 && text.toLowerCase() === 'content-type',
-  );
-  const contentType = at < 0 ? '' : rawHeaders[at + 1];
+  const contentType = headerValue(rawHeaders, 'content-type') ?? '';
   return { startedAtMs: performance.now(), told: false, frames: new WholeFrames(contentType) };
 }
 

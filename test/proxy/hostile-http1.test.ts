@@ -161,6 +161,20 @@ describe('a connection', () => {
     expect(text.match(/\/hang\/1|\/2|\/3/g)).toEqual(['/hang/1', '/2', '/3']);
   });
 
+  test.each([
+    ['a refused request', lines('GET /refused HTTP/1.1', HOST, HOST)],
+    ['the last one', lines('GET /last HTTP/1.1', HOST, 'Connection: close')],
+  ])('that pipelines behind %s is heard no more', async (_name, bytes) => {
+    const before = handled.length;
+    const upgrade = lines('GET /up HTTP/1.1', HOST, 'Connection: Upgrade', 'Upgrade: websocket');
+    for (const behind of [lines('GET /behind HTTP/1.1', HOST), upgrade]) {
+      const answer = await exchangeRaw(bytes + behind);
+      expect(answer.match(/HTTP\/1\.1 \d+/g)).toHaveLength(1);
+    }
+    const targets = handled.slice(before).map(({ target }) => target);
+    expect(targets.filter((target) => target === '/behind' || target === '/up')).toEqual([]);
+  });
+
   test('that pipelines more than may wait is cut', async () => {
     const rejected = running.server.stats.rejected;
     await exchangeRaw(lines('GET /hang HTTP/1.1', HOST).repeat(20));

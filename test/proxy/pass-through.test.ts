@@ -269,6 +269,19 @@ describe.each(PROTOCOLS)('a request passed through over %s', (protocol) => {
     expect([response.end, response.text]).toEqual([{ kind: 'clean' }, whole]);
   });
 
+  test('a refusal of a watch that breaks off before its announced length is broken off here', async () => {
+    answer = (_request, response) => {
+      response.writeHead(403, { 'content-length': '100' });
+      response.write('{"kind":"Status"');
+      setTimeout(() => response.destroy(), 20);
+    };
+    const client = await running.client(protocol);
+    const response = client.open({ path: '/api/v1/pods?watch=1' });
+    await response.untilEnd();
+    expect(response.status).toBe(403);
+    expect(response.end.kind).toBe(protocol === 'h2' ? 'reset' : 'cut');
+  });
+
   test('a watch that ends well is told to its last byte', async () => {
     const text = '{"type":"ADDED"}\n{"type":"MODI';
     answer = (_request, response) => {
