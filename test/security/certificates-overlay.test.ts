@@ -4,10 +4,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { startControlPlane } from '../conformance/control-plane/control-plane.ts';
+import { tokens, userNames } from '../conformance/control-plane/users.ts';
 import { buildTimeoutMs, describeWithControlPlane } from '../conformance/support/go.ts';
 import { collection, query } from '../conformance/support/resources.ts';
-import { startBareStack } from '../conformance/support/stack.ts';
-import type { Request, Stack } from '../conformance/support/stack.ts';
+import { Stack } from '../conformance/support/stack.ts';
+import type { Request } from '../conformance/support/stack.ts';
 
 const overlay = join(import.meta.dirname, '../../manifests/overlays/certificates');
 const selfReviews = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
@@ -16,12 +18,25 @@ describeWithControlPlane('The overlay for client certificates', () => {
   let stack: Stack;
 
   beforeAll(async () => {
-    stack = await startBareStack();
+    // Without the fixtures, whose accounts have the same names.
+    stack = new Stack(await startControlPlane());
   }, buildTimeoutMs);
 
   afterAll(async () => {
     await stack?.stop();
   });
+
+  /** What the rules of the base give to its reader, once a controller manager has aggregated them. */
+  async function bindReader(): Promise<void> {
+    const apiGroup = 'rbac.authorization.k8s.io';
+    const path = `/apis/${apiGroup}/v1/clusterrolebindings`;
+    const body = {
+      metadata: { name: 'reader' },
+      roleRef: { apiGroup, kind: 'ClusterRole', name: 'watershed-reader-builtin' },
+      subjects: [{ apiGroup, kind: 'User', name: userNames.reader }],
+    };
+    expect((await stack.controlPlane.request('POST', path, { body })).status).toBe(201);
+  }
 
   async function tokenOf(account: string): Promise<string> {
     const path = `/api/v1/namespaces/watershed/serviceaccounts/${account}/token`;
@@ -64,8 +79,10 @@ describeWithControlPlane('The overlay for client certificates', () => {
     const applied = await controlPlane.kubectl(await controlPlane.kubeconfig('admin'), apply);
     expect(applied).toMatchObject({ code: 0, stderr: '' });
 
+    await bindReader();
     const reviewer = await tokenOf('watershed-reviewer');
     const impersonator = await tokenOf('watershed-impersonator');
+    await untilGranted(tokens.reader, 'list', '', 'pods');
     await untilGranted(reviewer, 'create', 'authorization.k8s.io', 'subjectaccessreviews');
     await untilGranted(impersonator, 'impersonate', '', 'users');
     const watershed = await stack.startProxy({
