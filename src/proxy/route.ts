@@ -136,6 +136,7 @@ export class Route {
       exchange.respondStatus(caller.status);
       return;
     }
+    log.by(exchange, caller);
     const admitted = isWatchTarget(exchange.target)
       ? admission.watch(exchange)
       : admission.request(exchange);

@@ -97,7 +97,10 @@ describeWithControlPlane('The overlay for client certificates', () => {
     const pods = collection('pods') + query({ fieldSelector: 'spec.nodeName=node-1' });
     const headers = { 'audit-id': crypto.randomUUID() };
     expect((await stack.proxied({ path: pods, certificate, headers })).status).toBe(200);
-    expect(await watershed.logged(headers['audit-id'])).toMatchObject({ source: 'cache' });
+    expect(await watershed.logged(headers['audit-id'])).toMatchObject({
+      source: 'cache',
+      user: 'system:node:node-1',
+    });
 
     const asked: Request = {
       method: 'POST',

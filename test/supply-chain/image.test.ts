@@ -157,14 +157,14 @@ describe('the proxy under the flags of the entry point', () => {
     expect(proxy.output).not.toMatch(/debugger/i);
   });
 
-  function get(address: string, path: string): Promise<string> {
+  function get(from: string, path: string): Promise<string> {
     const { users } = JSON.parse(readFileSync(join(directory, 'cluster'), 'utf8')) as {
       users: readonly { readonly user: { readonly token: string } }[];
     };
     const ca = readFileSync(join(directory, 'certs/apiserver.crt'));
     const headers = { authorization: `Bearer ${users[0].user.token}` };
     return new Promise((resolve, reject) => {
-      const outgoing = request(`${address}${path}`, { ca, headers, agent: false }, (answer) => {
+      const outgoing = request(`${from}${path}`, { ca, headers, agent: false }, (answer) => {
         let body = '';
         answer.on('data', (chunk) => (body += chunk));
         answer.on('end', () => resolve(body));
