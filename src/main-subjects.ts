@@ -21,6 +21,7 @@ export class Subjects {
   readonly #allow: ReadonlySet<string>;
   readonly #deny: ReadonlySet<string>;
   readonly #cutMetadata: boolean;
+  readonly #secretNamespaces: ReadonlySet<string> | undefined;
   readonly #known = new WeakMap<DiscoveredResource, Subject>();
 
   /** @param cutMetadata metadata may be shown out of lanes of whole objects. */
@@ -29,6 +30,7 @@ export class Subjects {
     this.#cutMetadata = cutMetadata;
     this.#allow = new Set(resources.allow);
     this.#deny = new Set(resources.deny);
+    this.#secretNamespaces = resources.secrets ? undefined : new Set(resources.secretNamespaces);
   }
 
   lookup(group: string, version: string, plural: string): Subject | undefined {
@@ -36,7 +38,9 @@ export class Subjects {
     if (found === undefined || !found.cacheable || !this.#permits(found)) return undefined;
     let subject = this.#known.get(found);
     if (subject === undefined) {
-      subject = new Subject(found, this.#cutMetadata);
+      const namespaces =
+        resourceId(found.resource) === SECRETS ? this.#secretNamespaces : undefined;
+      subject = new Subject(found, { namespaces, cutMetadata: this.#cutMetadata });
       this.#known.set(found, subject);
     }
     return subject;
@@ -66,6 +70,14 @@ export class Subjects {
   }
 }
 
+const SECRETS = 'v1/secrets';
+
+export interface SubjectOptions {
+  /** Those whose objects may be held, each in lanes of its own; undefined: all, together. */
+  readonly namespaces?: ReadonlySet<string>;
+  readonly cutMetadata: boolean;
+}
+
 /** One resource as it may be served: a lane for each form that clients ask for. */
 export class Subject {
   readonly resource: Resource;
@@ -73,23 +85,33 @@ export class Subject {
   /** What selectors may name, beside name and namespace. */
   readonly fields: readonly SelectableField[];
   readonly #listKind: string;
+  readonly #namespaces: ReadonlySet<string> | undefined;
   readonly #cutMetadata: boolean;
   readonly #lanes = new Map<string, LaneSubject | undefined>();
 
-  constructor(found: DiscoveredResource, cutMetadata: boolean) {
+  constructor(found: DiscoveredResource, { namespaces, cutMetadata }: SubjectOptions) {
     const { resource, custom, listKind, selectableFields: jsonPaths } = found;
     this.resource = resource;
     this.custom = custom;
     this.fields = selectableFields(resource, custom ? jsonPaths : undefined);
     this.#listKind = listKind;
+    this.#namespaces = namespaces;
     this.#cutMetadata = cutMetadata && hasSameMetadata(resource, custom);
   }
 
-  /** The lane for a form; undefined when the resource has no such form. */
-  lane(form: Representation): LaneSubject | undefined {
+  /** Whether the objects of a namespace ('': of all) may be held. */
+  holds(namespace: string): boolean {
+    return this.#namespaces?.has(namespace) ?? true;
+  }
+
+  /** The lane that holds a namespace ('': all) in a form; undefined when there is none. */
+  lane(form: Representation, namespace: string): LaneSubject | undefined {
+    if (!this.holds(namespace)) return undefined;
+    const within = this.#namespaces === undefined ? undefined : namespace;
     const name = form.metadata ? `${form.encoding} metadata` : form.encoding;
-    if (!this.#lanes.has(name)) this.#lanes.set(name, this.#make(form, name));
-    return this.#lanes.get(name);
+    const key = within === undefined ? name : `${name} in ${within}`;
+    if (!this.#lanes.has(key)) this.#lanes.set(key, this.#make(form, key, within));
+    return this.#lanes.get(key);
   }
 
   /** Whether this is a lane of its own. */
@@ -97,8 +119,13 @@ export class Subject {
     return [...this.#lanes.values()].includes(lane);
   }
 
-  #make({ encoding, metadata }: Representation, name: string): LaneSubject | undefined {
-    const { resource, custom } = this;
+  #make(
+    { encoding, metadata }: Representation,
+    key: string,
+    within: string | undefined,
+  ): LaneSubject | undefined {
+    const { custom } = this;
+    const resource = within === undefined ? this.resource : { ...this.resource, within };
     // Followed as upstream's own PartialObjectMetadata, which has no fields to select by.
     const fields = metadata ? [] : this.fields;
     const codec = ENCODINGS[encoding].codec({
@@ -110,9 +137,9 @@ export class Subject {
     });
     if (codec === undefined) return undefined;
     const id = resourceId(resource);
-    const laneId = name === 'json' ? id : `${id} (${name})`;
+    const laneId = key === 'json' ? id : `${id} (${key})`;
     const isCut = metadata && this.#cutMetadata;
-    const cutFrom = isCut ? this.lane({ encoding, metadata: false }) : undefined;
+    const cutFrom = isCut ? this.lane({ encoding, metadata: false }, within ?? '') : undefined;
     return { resource, fields, codec, laneId, cutFrom };
   }
 }

@@ -66,7 +66,9 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
   const accounts = await CertificateAccounts.start(config, logger, upstreamOptions);
   const upstream = Upstream.connect(cluster, upstreamOptions);
   const discovery = new Discovery(upstream, {
-    policy: { secrets: config.resources.secrets },
+    policy: {
+      secrets: config.resources.secrets || config.resources.secretNamespaces.length > 0,
+    },
   });
   const feeds = new Feeds(upstream, discovery, config, logger);
   const lanes: Lanes = createLanes(
@@ -93,6 +95,7 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
     clientAuthority,
     limits: {
       maxConnections: config.limits.maxConnections,
+      maxConnectionsPerAddress: config.limits.maxConnectionsPerAddress,
       maxHeaderBytes: config.limits.maxHeaderBytes,
       maxConcurrentStreams: config.http2.maxConcurrentStreams,
       maxSessionMemoryMb: Math.ceil(config.http2.maxSessionMemoryBytes / 1024 ** 2),
@@ -119,6 +122,8 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
       upstream: () => upstreamStatus(upstream, discovery),
       discoveredResources: () => discovery.resources().size,
       authorization: () => serving.authorizationStatus(),
+      limits: () => ({ ...server.stats.limits, ...serving.limitsReached() }),
+      strangers: () => serving.admission.strangers,
       compression: serving.compressor,
     });
   const admin = await listenAdmin(config, logger, serving, status);
@@ -246,7 +251,7 @@ class Pins {
     const known = this.#discovery.resources();
     return this.#ids.filter((id) => {
       const subject = known.has(id) ? this.#subjects.byId(id) : undefined;
-      const lane = subject?.lane({ encoding: 'json', metadata: false });
+      const lane = subject?.lane({ encoding: 'json', metadata: false }, '');
       return lane === undefined || this.#lanes.open(lane, true) === undefined;
     });
   }

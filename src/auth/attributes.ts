@@ -11,11 +11,16 @@ import type { CollectionTarget, ObjectTarget } from '../k8s/request-target.ts';
 
 export type ReadVerb = 'get' | 'list' | 'watch';
 
+/** What is asked about: a read, or acting as somebody else. */
+export type AskedVerb = ReadVerb | 'impersonate';
+
 export interface Attributes {
-  readonly verb: ReadVerb;
+  readonly verb: AskedVerb;
   readonly group: string;
   readonly version: string;
   readonly resource: string;
+  /** '' for every read; the key of an impersonated extra. */
+  readonly subresource: string;
   /** '': all namespaces, or a cluster-scoped resource. */
   readonly namespace: string;
   /** Of a list or watch: the name its field selector requires, else ''. */
@@ -34,7 +39,7 @@ export function attributesOf(
   options: GetOptions | ListOptions,
 ): Attributes {
   const { group, version, plural, namespace } = target;
-  const common = { verb, group, version, resource: plural, namespace };
+  const common = { verb, group, version, resource: plural, subresource: '', namespace };
   if (target.kind === 'object') {
     mustBe(verb === 'get');
     return { ...common, name: target.name, rawFieldSelector: '', rawLabelSelector: '' };
@@ -82,6 +87,7 @@ export function partsOf(attributes: Attributes): readonly string[] {
     attributes.group,
     attributes.version,
     attributes.resource,
+    attributes.subresource,
     attributes.namespace,
     attributes.name,
     attributes.rawFieldSelector,

@@ -11,11 +11,13 @@
  */
 
 import { inspect } from 'node:util';
-import { forbiddenRequest, unauthorized } from '../k8s/status.ts';
+import { badRequest, unauthorized } from '../k8s/status.ts';
 import type { StatusResponse } from '../k8s/status.ts';
 import { nominatesIdentity } from '../upstream/headers.ts';
-import type { CertificateCredential, Peer } from './certificate.ts';
+import type { Attributes } from './attributes.ts';
+import type { CertificateCredential, Peer, UserInfo } from './certificate.ts';
 import { digestOf } from './digest.ts';
+import { impersonationOf } from './impersonation.ts';
 
 /** Bound on the token and the impersonation headers together; real ones are under 4 KiB. */
 const MAX_CREDENTIAL_BYTES = 16 * 1024;
@@ -25,6 +27,8 @@ export type JudgeableCredential = BearerCredential | CertificateCredential;
 
 export type Credential =
   | JudgeableCredential
+  /** Somebody with a certificate who was allowed to act as somebody else; never served from memory. */
+  | { readonly kind: 'impersonated'; readonly named: CertificateCredential }
   /** No Authorization header at all. */
   | { readonly kind: 'none' }
   /** `reason` is a constant text, fit for a metric label. */
@@ -39,6 +43,20 @@ export interface RefusedCaller {
 }
 
 export type Caller = Credential | RefusedCaller;
+
+/** A certificate that wants to act as somebody else, not yet allowed to (callers.ts). */
+export interface Impersonating {
+  readonly kind: 'impersonating';
+  readonly by: CertificateCredential;
+  readonly target: UserInfo;
+  readonly questions: readonly Attributes[];
+}
+
+/** In whose name a request travels, where it does not travel with its own credential. */
+export function namedCaller(credential: Credential | undefined): CertificateCredential | undefined {
+  if (credential?.kind === 'certificate') return credential;
+  return credential?.kind === 'impersonated' ? credential.named : undefined;
+}
 
 /** A bearer token with its impersonation headers. Prints as [redacted]. */
 export class BearerCredential {
@@ -101,10 +119,14 @@ export class BearerCredential {
 }
 
 /** Who sends a request with these headers over a connection to this peer. */
-export function callerOf(rawHeaders: readonly string[], peer: Peer, nowMs: number): Caller {
+export function callerOf(
+  rawHeaders: readonly string[],
+  peer: Peer,
+  nowMs: number,
+): Caller | Impersonating {
   if (peer.kind === 'none') return credentialOf(rawHeaders);
   if (peer.kind === 'certificate' && nowMs < peer.credential.expiresAtMs) {
-    return impersonates(rawHeaders) ? IMPERSONATES : peer.credential;
+    return certified(rawHeaders, peer.credential);
   }
   // Upstream tries the next authenticator behind one that fails, and never ends with anonymous.
   const credential = credentialOf(rawHeaders);
@@ -127,15 +149,17 @@ const BAD_CERTIFICATE: RefusedCaller = Object.freeze({
   status: unauthorized(),
 });
 
-/** There is no impersonation by the impersonated: whose right it is could not be asked upstream. */
-const IMPERSONATES: RefusedCaller = Object.freeze({
-  kind: 'refused',
-  reason: 'impersonation over a client certificate',
-  status: forbiddenRequest('a caller known by a client certificate must not impersonate'),
-});
-
-function impersonates(rawHeaders: readonly string[]): boolean {
-  return rawHeaders.some((name, at) => at % 2 === 0 && /^impersonate-/i.test(name));
+function certified(
+  rawHeaders: readonly string[],
+  by: CertificateCredential,
+): Caller | Impersonating {
+  const impersonation = impersonationOf(rawHeaders);
+  if (impersonation.kind === 'none') return by;
+  if (impersonation.kind === 'malformed') {
+    const { reason } = impersonation;
+    return { kind: 'refused', reason, status: badRequest(reason) };
+  }
+  return { ...impersonation, kind: 'impersonating', by };
 }
 
 /** What the raw header pairs of a request say about its caller. */

@@ -14,6 +14,7 @@ import { isWidest, partsOf, widened } from './attributes.ts';
 import type { Attributes } from './attributes.ts';
 import type { Credential, JudgeableCredential } from './authenticate.ts';
 import { digestOf } from './digest.ts';
+import { NodeShapes } from './node-shapes.ts';
 import { ReviewBudget } from './review-budget.ts';
 import { review } from './review.ts';
 import type { Reviewers, Verdict } from './review.ts';
@@ -88,6 +89,10 @@ export interface AuthorizerOptions {
   readonly reviewsPerSecond: number;
   /** Caller-controlled bytes of one question (names and selectors); kube-apiserver: 10,000. */
   readonly maxQuestionBytes: number;
+  /** What nodes read of themselves is allowed without asking; see node-shapes.ts. */
+  readonly nodeFastPath: boolean;
+  /** Upstream refused what the fast path had allowed: for the log, once. */
+  readonly onFastPathOff: () => void;
   /** Wall clock in milliseconds; tests set it. */
   readonly now: () => number;
 }
@@ -100,6 +105,8 @@ export const DEFAULT_AUTHORIZER_OPTIONS: AuthorizerOptions = Object.freeze({
   maxReviews: 256,
   reviewsPerSecond: 20,
   maxQuestionBytes: 10_000,
+  nodeFastPath: false,
+  onFastPathOff: () => {},
   now: Date.now,
 });
 
@@ -107,6 +114,7 @@ type Remembered = Exclude<Verdict, { kind: 'undecided' }> & { readonly untilMs: 
 
 type Answer = Verdict | { readonly kind: 'deny'; readonly reason: 'busy' };
 
+const ALLOW: Answer = Object.freeze({ kind: 'allow' });
 const BUSY: Answer = Object.freeze({ kind: 'deny', reason: 'busy' });
 
 export class Authorizer {
@@ -115,6 +123,7 @@ export class Authorizer {
   readonly #remembered: LRUCache<string, Remembered>;
   readonly #underWay = new Map<string, Promise<Verdict>>();
   readonly #budget: ReviewBudget;
+  readonly nodes: NodeShapes;
 
   /** Plain counters, read at scrape time. hits + misses = questions. */
   readonly counters = { hits: 0, misses: 0, reviews: 0, errors: 0, busy: 0 };
@@ -124,6 +133,7 @@ export class Authorizer {
     this.#reviewers = reviewers;
     this.#options = { ...DEFAULT_AUTHORIZER_OPTIONS, ...options };
     const { maxDecisions, reviewsPerSecond } = this.#options;
+    this.nodes = new NodeShapes(this.#options.nodeFastPath, this.#options.onFastPathOff);
     this.#remembered = new LRUCache({ max: maxDecisions });
     this.#budget = new ReviewBudget(reviewsPerSecond, maxDecisions);
   }
@@ -135,6 +145,21 @@ export class Authorizer {
 
   /** Asks upstream now, whatever is remembered, and remembers the answer. For open watches. */
   askAgain(credential: JudgeableCredential, question: Attributes): Promise<Answer> {
+    const look = this.nodes.look(credential, question);
+    if (look === 'allow') return Promise.resolve(ALLOW);
+    const answer = this.#askNow(credential, question);
+    if (look === 'sample') void answer.then((given) => this.#learn(given));
+    return answer;
+  }
+
+  /** That nobody could ask says nothing about nodes. */
+  #learn(answer: Answer): void {
+    const said =
+      answer.kind === 'allow' || (answer.kind === 'deny' && answer.reason === 'forbidden');
+    this.nodes.learn(said ? answer.kind : 'undecided');
+  }
+
+  #askNow(credential: JudgeableCredential, question: Attributes): Promise<Answer> {
     const key = keyOf(credential, question);
     return this.#underWay.get(key) ?? this.#review(key, credential, question);
   }
@@ -147,16 +172,37 @@ export class Authorizer {
     if (questionBytes(attributes) > this.#options.maxQuestionBytes) {
       return { kind: 'deny', reason: 'too-large' };
     }
-    const wide = widened(attributes);
-    const first = await this.#ask(credential, wide);
-    if (first.kind === 'allow') {
-      return { kind: 'allow', authorized: make(attributes, wide, credential) };
-    }
-    const narrower = first.kind === 'deny' && first.reason === 'forbidden' && !isWidest(attributes);
-    const answer = narrower ? await this.#ask(credential, attributes) : first;
+    const { answer, question } = await this.#askWidely(credential, attributes);
     return answer.kind === 'allow'
-      ? { kind: 'allow', authorized: make(attributes, attributes, credential) }
+      ? { kind: 'allow', authorized: make(attributes, question, credential) }
       : answer;
+  }
+
+  /** Whether upstream allows something that is no read of memory. Never rejects. */
+  async judge(credential: JudgeableCredential, attributes: Attributes): Promise<Answer> {
+    return (await this.#askWidely(credential, attributes)).answer;
+  }
+
+  /** The wide question first, and the exact one where that is refused. */
+  async #askWidely(
+    credential: JudgeableCredential,
+    attributes: Attributes,
+  ): Promise<{ readonly answer: Answer; readonly question: Attributes }> {
+    const look = this.nodes.look(credential, attributes);
+    if (look === 'allow') return { answer: ALLOW, question: attributes };
+    if (look === 'sample') {
+      // What is remembered would prove nothing new.
+      this.#remembered.delete(keyOf(credential, attributes));
+      const answer = await this.#ask(credential, attributes);
+      this.#learn(answer);
+      return { answer, question: attributes };
+    }
+    const question = widened(attributes);
+    const answer = await this.#ask(credential, question);
+    const narrower =
+      answer.kind === 'deny' && answer.reason === 'forbidden' && !isWidest(attributes);
+    if (!narrower) return { answer, question };
+    return { answer: await this.#ask(credential, attributes), question: attributes };
   }
 
   /** From memory, from a review under way, or from a new one within the budgets. */

@@ -15,6 +15,7 @@ import { digestOf } from './digest.ts';
 const UID_OID = '1.3.6.1.4.1.57683.2';
 const CREDENTIAL_ID = 'authentication.kubernetes.io/credential-id';
 const AUTHENTICATED = 'system:authenticated';
+const NODE_GROUPS = ['system:nodes', AUTHENTICATED];
 
 /** Bounds what one certificate may put into every review and every forwarded head. */
 const MAX_NAME_BYTES = 8 * 1024;
@@ -57,6 +58,17 @@ export class CertificateCredential {
       for (const value of values) headers.push(name, wire(value));
     }
     return headers;
+  }
+
+  /** Its name alone, where that says everything: upstream's constrained impersonation knows a node's groups. */
+  get nodeImpersonation(): readonly string[] | undefined {
+    const { user, uid, groups } = this.userInfo;
+    const isNode =
+      user.startsWith('system:node:') &&
+      uid === '' &&
+      groups.length === NODE_GROUPS.length &&
+      NODE_GROUPS.every((group) => groups.includes(group));
+    return isNode ? ['Impersonate-User', wire(user)] : undefined;
   }
 
   toJSON(): string {
@@ -132,7 +144,7 @@ function valuesOf(attribute: Attribute): readonly string[] {
 }
 
 /** HTTP trims white space around a value and has no way to say a control character or nothing. */
-function isCarriable(value: string): boolean {
+export function isCarriable(value: string): boolean {
   // oxlint-disable-next-line no-control-regex
   return value !== '' && !/^\s|\s$|[\x00-\x1f\x7f]/.test(value);
 }

@@ -7,6 +7,7 @@
  */
 
 import type { Upstream } from '../upstream/upstream.ts';
+import type { CertificateCredential } from './certificate.ts';
 import type { Proof } from './self-test.ts';
 
 export const PROOF_TTL_MS = 10 * 60_000;
@@ -14,10 +15,9 @@ export const PROOF_TTL_MS = 10 * 60_000;
 const RETRY_MS = 1_000;
 
 type ImpersonatingUpstream = Pick<Upstream, 'forwardAs' | 'connectAs'>;
-type ForwardArguments = Parameters<Upstream['forwardAs']>;
-type ConnectArguments = Parameters<Upstream['connectAs']>;
+type ForwardRequest = Parameters<Upstream['forwardAs']>[0];
 
-export class Impersonator implements ImpersonatingUpstream {
+export class Impersonator {
   readonly #upstream: ImpersonatingUpstream;
   readonly #test: () => Promise<Proof>;
   readonly #onUnfit: (fault: string) => void;
@@ -39,15 +39,19 @@ export class Impersonator implements ImpersonatingUpstream {
   }
 
   /** Rejects while the account is not known to be harmless. */
-  async forwardAs(...words: ForwardArguments): ReturnType<Upstream['forwardAs']> {
-    await this.#mustBeFit();
-    return this.#upstream.forwardAs(...words);
+  async forwardAs(
+    request: ForwardRequest,
+    named: CertificateCredential,
+  ): ReturnType<Upstream['forwardAs']> {
+    return this.#upstream.forwardAs(request, await this.#headersFor(named));
   }
 
   /** The same for an upgrade. */
-  async connectAs(...words: ConnectArguments): ReturnType<Upstream['connectAs']> {
-    await this.#mustBeFit();
-    return this.#upstream.connectAs(...words);
+  async connectAs(
+    rawHeaders: readonly string[],
+    named: CertificateCredential,
+  ): ReturnType<Upstream['connectAs']> {
+    return this.#upstream.connectAs(rawHeaders, await this.#headersFor(named));
   }
 
   /** What is known about the account, tested now unless that was done lately. */
@@ -67,8 +71,9 @@ export class Impersonator implements ImpersonatingUpstream {
     return proof;
   }
 
-  async #mustBeFit(): Promise<void> {
+  async #headersFor(named: CertificateCredential): Promise<readonly string[]> {
     const proof = await this.prove();
     if (proof.kind !== 'fit') throw new Error('the impersonating account is not proven harmless');
+    return (proof.nodesByName && named.nodeImpersonation) || named.impersonation();
   }
 }

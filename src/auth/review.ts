@@ -29,9 +29,9 @@ export interface Reviewer {
   open(
     path: string,
     request: {
-      readonly method: string;
-      readonly headers: Readonly<Record<string, string>>;
-      readonly body: Buffer;
+      readonly method?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: Buffer;
       readonly signal: AbortSignal;
     },
   ): Promise<ReviewResponse>;
@@ -148,13 +148,14 @@ type ReviewKind = 'SelfSubjectAccessReview' | 'SubjectAccessReview';
 
 /** Empty parts are left out: an absent field and '' mean the same to upstream. */
 function reviewBody(kind: ReviewKind, question: Attributes, about?: UserInfo): Buffer {
-  const { verb, group, version, resource, namespace, name } = question;
+  const { verb, group, version, resource, subresource, namespace, name } = question;
   const resourceAttributes = {
     namespace: namespace || undefined,
     verb,
     group: group || undefined,
     version,
     resource,
+    subresource: subresource || undefined,
     name: name || undefined,
     fieldSelector: rawSelector(question.rawFieldSelector),
     labelSelector: rawSelector(question.rawLabelSelector),

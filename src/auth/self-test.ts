@@ -11,7 +11,8 @@ import { readText } from './review.ts';
 import type { Reviewer } from './review.ts';
 
 export type Proof =
-  | { readonly kind: 'fit' }
+  /** `nodesByName`: it may impersonate nodes as upstream's constrained impersonation knows them (KEP-5284). */
+  | { readonly kind: 'fit'; readonly nodesByName: boolean }
   /** `fault` says what is wrong with the account, for people. */
   | { readonly kind: 'unfit'; readonly fault: string }
   /** Upstream could not be asked. */
@@ -41,8 +42,10 @@ const WORST = [
 /** Whether the impersonating account can do nothing in its own name. Never throws. */
 export async function testImpersonator(account: Reviewer): Promise<Proof> {
   try {
+    let rules: readonly Rule[] = [];
     for (const namespace of NAMESPACES) {
-      const right = excessOf(await rulesIn(account, namespace));
+      rules = await rulesIn(account, namespace);
+      const right = excessOf(rules);
       if (right !== undefined) {
         return { kind: 'unfit', fault: `it may ${right} without impersonating anybody` };
       }
@@ -56,7 +59,8 @@ export async function testImpersonator(account: Reviewer): Promise<Proof> {
         };
       }
     }
-    return { kind: 'fit' };
+    const nodesByName = mayNameNodes(rules) && (await knowsConstraints(account));
+    return { kind: 'fit', nodesByName };
   } catch (error) {
     return { kind: 'undecided', reason: (error as Error).message };
   }
@@ -71,11 +75,30 @@ export async function testReviewer(account: Reviewer): Promise<Proof> {
   };
   try {
     return (await mayItself(account, question))
-      ? { kind: 'fit' }
+      ? { kind: 'fit', nodesByName: false }
       : { kind: 'unfit', fault: 'it may not create subjectaccessreviews' };
   } catch (error) {
     return { kind: 'undecided', reason: (error as Error).message };
   }
+}
+
+const NODE_VERB = /^impersonate:(?:arbitrary|associated)-node$/;
+
+function mayNameNodes(rules: readonly Rule[]): boolean {
+  return rules.some(
+    ({ verbs = [], resources = [] }) =>
+      resources.includes('nodes') && verbs.some((verb) => NODE_VERB.test(verb)),
+  );
+}
+
+/** Constrained impersonation is on by default since 1.36; before, a node's name alone would be no node. */
+async function knowsConstraints(account: Reviewer): Promise<boolean> {
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const { status, body } = await account.open('/version', { signal });
+  const text = await readText(body);
+  if (status !== 200) throw new Error(`upstream answered ${status} to /version`);
+  const { major, minor } = JSON.parse(text) as { readonly major?: string; readonly minor?: string };
+  return Number(major) > 1 || (Number(major) === 1 && Number.parseInt(minor ?? '', 10) >= 36);
 }
 
 /** A rule of RBAC, as far as it is looked at. */

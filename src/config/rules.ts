@@ -55,6 +55,11 @@ function resourceRules({ resources }: Config): readonly string[] {
   const problems: string[] = [];
   const denied = new Set(resources.deny);
   const allowed = new Set(resources.allow);
+  if (resources.secrets && resources.secretNamespaces.length > 0) {
+    problems.push(
+      'resources.secretNamespaces: resources.secrets holds those of all namespaces; write one of them',
+    );
+  }
   for (const resource of resources.pinned) {
     if (denied.has(resource)) {
       problems.push(`resources.pinned: ${resource} is in resources.deny; remove it from one`);

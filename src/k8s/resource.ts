@@ -13,6 +13,8 @@ export interface Resource {
   readonly plural: string;
   readonly kind: string;
   readonly namespaced: boolean;
+  /** Of a lane that holds the objects of one namespace only. */
+  readonly within?: string;
 }
 
 /** Group and version as objects carry them: `v1`, `apps/v1`. */

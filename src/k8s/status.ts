@@ -147,11 +147,6 @@ export function forbidden(attributes: ForbiddenAttributes): StatusResponse {
   });
 }
 
-/** 403 (`NewForbidden`) without attributes: of Watershed itself. */
-export function forbiddenRequest(message: string): StatusResponse {
-  return build({ code: 403, message: `forbidden: ${message}`, reason: 'Forbidden', details: {} });
-}
-
 /** 401 (`NewUnauthorized`). */
 export function unauthorized(): StatusResponse {
   return build({ code: 401, message: 'Unauthorized', reason: 'Unauthorized' });

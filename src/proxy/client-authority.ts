@@ -1,14 +1,11 @@
 /**
- * ClientAuthority: the bundle that client certificates are verified against (`--client-ca-file`).
- *
- * Read again on an interval like the serving certificate. A change that can be used is told at once,
- * because connections verified under the old bundle must end; one that cannot is reported, and the old
- * bundle stays.
+ * ClientAuthority: the bundle that client certificates are verified against (`--client-ca-file`), read
+ * again when its file changes: connections verified under the old one must end then.
  */
 import { createSecureContext } from 'node:tls';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { ReloadOptions } from './tls.ts';
+import { Reloaded, type ReloadOptions } from './reloaded.ts';
 
 /** More often than the serving certificate: an authority that is taken out takes rights away. */
 export const RELOAD_INTERVAL_MS = 10_000;
@@ -16,59 +13,38 @@ export const RELOAD_INTERVAL_MS = 10_000;
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 export class ClientAuthority {
-  readonly file: string;
-  /** Changed bundles taken over, and refused. */
-  reloads = 0;
-  failedReloads = 0;
-  #bundle: Buffer;
-  #onChange: (() => void)[] = [];
-  readonly #onProblem: (error: Error) => void;
-  readonly #timer: NodeJS.Timeout;
+  readonly #reloaded: Reloaded<Buffer>;
 
-  /** Loads the bundle; throws when it cannot be used. */
-  static async load(file: string, reload: ReloadOptions = {}): Promise<ClientAuthority> {
-    return new ClientAuthority(file, await readBundle(file), reload);
+  /** Loads the bundle; rejects when it cannot be used. */
+  static async load(file: string, options?: ReloadOptions): Promise<ClientAuthority> {
+    const source = {
+      read: () => readBundle(file),
+      equal: (one: Buffer, other: Buffer) => one.equals(other),
+      intervalMs: RELOAD_INTERVAL_MS,
+    };
+    return new ClientAuthority(await Reloaded.load(source, options));
   }
 
-  private constructor(file: string, bundle: Buffer, reload: ReloadOptions) {
-    this.file = file;
-    this.#bundle = bundle;
-    this.#onProblem = reload.onProblem ?? (() => {});
-    this.#timer = setInterval(
-      () => void this.reload(),
-      reload.intervalMs ?? RELOAD_INTERVAL_MS,
-    ).unref();
+  private constructor(reloaded: Reloaded<Buffer>) {
+    this.#reloaded = reloaded;
   }
 
   /** PEM, every certificate a trust anchor. */
   get bundle(): Buffer {
-    return this.#bundle;
+    return this.#reloaded.value;
   }
 
   onChange(callback: () => void): void {
-    this.#onChange.push(callback);
+    this.#reloaded.onChange(callback);
   }
 
   /** Reads the file now; true when a changed bundle was taken over. */
-  async reload(): Promise<boolean> {
-    let bundle: Buffer;
-    try {
-      bundle = await readBundle(this.file);
-    } catch (error) {
-      this.failedReloads++;
-      this.#onProblem(error as Error);
-      return false;
-    }
-    if (bundle.equals(this.#bundle)) return false;
-    this.#bundle = bundle;
-    this.reloads++;
-    for (const callback of this.#onChange) callback();
-    return true;
+  reload(): Promise<boolean> {
+    return this.#reloaded.reload();
   }
 
   close(): void {
-    clearInterval(this.#timer);
-    this.#onChange = [];
+    this.#reloaded.close();
   }
 }
 

@@ -106,6 +106,9 @@ function refusedHeaders(head: RequestHead): string | undefined {
       for (const nominated of tokens(rawHeaders[i + 1])) {
         if (isIdentityHeader(nominated)) return 'Connection must not name an identity header';
       }
+    } else if (name.startsWith('impersonate-') && isPadded(rawHeaders[i + 1])) {
+      // HTTP/2 alone can say it: to upstream it is another user, and the way there by HTTP/1.1 trims it.
+      return 'white space around the value of an impersonation header';
     } else if (name.includes('_') && isIdentityHeader(name.replaceAll('_', '-'))) {
       // Some servers read `_` as `-`; no client needs it here.
       return 'a header name imitates an identity header';
@@ -116,6 +119,10 @@ function refusedHeaders(head: RequestHead): string | undefined {
     return 'Host and :authority differ';
   }
   return undefined;
+}
+
+function isPadded(value: string): boolean {
+  return /^[ \t]|[ \t]$/.test(value);
 }
 
 function isIdentityHeader(name: string): boolean {

@@ -19,7 +19,8 @@ import {
   tooManyRequests,
   type StatusResponse,
 } from '../k8s/status.ts';
-import type { Credential } from '../auth/authenticate.ts';
+import { namedCaller, type Credential } from '../auth/authenticate.ts';
+import type { CertificateCredential } from '../auth/certificate.ts';
 import { UpstreamError } from '../upstream/upstream-error.ts';
 import type { Exchange } from './exchange.ts';
 import { forwardedHeaders, relayedHeaders } from './headers.ts';
@@ -54,7 +55,7 @@ export interface UpstreamForwarder {
 
 /** The account that carries the requests of callers with certificates, in their name. */
 export interface Impersonator {
-  forwardAs(request: ForwardRequest, impersonation: readonly string[]): Promise<ForwardResponse>;
+  forwardAs(request: ForwardRequest, named: CertificateCredential): Promise<ForwardResponse>;
 }
 
 /** How a request goes on, where it is not simply as it came. */
@@ -93,6 +94,8 @@ export class PassThrough {
   unanswered = 0;
   /** Upstream broke off in mid answer. */
   brokenOff = 0;
+  /** Told of each answer of upstream, before it is relayed. */
+  onAnswer: ((exchange: Exchange, status: number) => void) | undefined;
   readonly #upstream: UpstreamForwarder;
   readonly #impersonator: Impersonator | undefined;
   /** Watches under way, so that a drain can end them well. */
@@ -136,6 +139,7 @@ export class PassThrough {
       response = await this.#forward(exchange, passing, abort.signal);
       // The body reports an abort as an error; from here on somebody must listen.
       response.body.on('error', ignore);
+      this.onAnswer?.(exchange, response.status);
       if (exchange.aborted) {
         response.body.destroy();
         return;
@@ -176,9 +180,10 @@ export class PassThrough {
       signal,
       longRunning: isLongRunningTarget(exchange.target),
     };
-    if (caller?.kind !== 'certificate') return this.#upstream.forward(request);
+    const named = namedCaller(caller);
+    if (named === undefined) return this.#upstream.forward(request);
     if (this.#impersonator === undefined) throw new Error('nobody may speak for a certificate');
-    return this.#impersonator.forwardAs(request, caller.impersonation());
+    return this.#impersonator.forwardAs(request, named);
   }
 
   /** Moves bytes as the sink takes them; what is buffered meanwhile is the body's own bound. */

@@ -10,10 +10,10 @@
  */
 import type { Attributes } from '../auth/attributes.ts';
 import { attributesOf } from '../auth/attributes.ts';
-import type { Credential } from '../auth/authenticate.ts';
-import { callerOf } from '../auth/authenticate.ts';
+import type { Caller, Credential } from '../auth/authenticate.ts';
 import type { Authorized, Decision } from '../auth/authorize.ts';
 import { isJudgeable } from '../auth/authorize.ts';
+import type { Peer } from '../auth/certificate.ts';
 import type { LaneEntry, LaneSubject } from '../cache/lanes.ts';
 import { WithoutManagedFields } from '../cache/without-managed-fields.ts';
 import type { GetOptions, ListOptions } from '../k8s/list-options.ts';
@@ -25,6 +25,7 @@ import type { Resource } from '../k8s/resource.ts';
 import { fitsScope, parseRequestTarget } from '../k8s/request-target.ts';
 import { supportsFields } from '../k8s/selectable-fields.ts';
 import type { Admission } from './admit.ts';
+import { costlyGroup } from './costly-group.ts';
 import type { Exchange } from './exchange.ts';
 import { headerCount } from './headers.ts';
 import { unreachable } from './pass-through.ts';
@@ -43,8 +44,10 @@ import type { ListServices } from './write-list.ts';
 export interface Subject {
   readonly resource: Resource;
   readonly custom: boolean;
-  /** The lane of a form; undefined when the resource has none. */
-  lane(form: Representation): LaneSubject | undefined;
+  /** Whether the objects of a namespace ('': of all) may be held. */
+  holds(namespace: string): boolean;
+  /** The lane that holds a namespace ('': all) in a form; undefined when there is none. */
+  lane(form: Representation, namespace: string): LaneSubject | undefined;
 }
 
 /** What routing asks of discovery. Undefined: unknown, or never served from memory. */
@@ -66,6 +69,11 @@ export interface Judge {
   authorize(credential: Credential, attributes: Attributes): Promise<Decision>;
 }
 
+/** Who sends a request; `Callers` is one. Never rejects. */
+export interface CallerSource {
+  of(rawHeaders: readonly string[], peer: Peer): Caller | Promise<Caller>;
+}
+
 /** Keeps an eye on open watches: permission is asked again while they run. */
 export interface WatchRegistry {
   add(
@@ -79,6 +87,7 @@ export interface WatchRegistry {
 export interface RouteParts {
   readonly subjects: Subjects;
   readonly lanes: LaneSource;
+  readonly callers: CallerSource;
   readonly judge: Judge;
   readonly passThrough: PassThrough;
   readonly admission: Admission;
@@ -130,17 +139,23 @@ export class Route {
   handle(exchange: Exchange): void {
     const { admission, log } = this.#parts;
     log.begin(exchange);
-    const caller = callerOf(exchange.rawHeaders, exchange.connection.peer, Date.now());
+    const admitted = isWatchTarget(exchange.target)
+      ? admission.watch(exchange)
+      : admission.request(exchange);
+    if (!admitted) return;
+    const caller = this.#parts.callers.of(exchange.rawHeaders, exchange.connection.peer);
+    if (caller instanceof Promise) void caller.then((known) => this.#answer(exchange, known));
+    else this.#answer(exchange, caller);
+  }
+
+  #answer(exchange: Exchange, caller: Caller): void {
+    const { log } = this.#parts;
     if (caller.kind === 'refused') {
       log.refused(exchange, caller.reason);
       exchange.respondStatus(caller.status);
       return;
     }
     log.by(exchange, caller);
-    const admitted = isWatchTarget(exchange.target)
-      ? admission.watch(exchange)
-      : admission.request(exchange);
-    if (!admitted) return;
     this.#serve(exchange, caller).then(
       (served) => {
         if (served.kind === 'served') log.servedFromCache(exchange);
@@ -156,10 +171,13 @@ export class Route {
     );
   }
 
+  /** Not at once: the reset that came behind it in the same packet is seen first, and costs upstream nothing then. */
   #pass(exchange: Exchange, reason: string, passing: Passing): void {
-    if (exchange.aborted) return;
-    this.#parts.log.passedThrough(exchange, reason);
-    this.#parts.passThrough.serve(exchange, passing);
+    setImmediate(() => {
+      if (exchange.aborted || !this.#parts.admission.forward(exchange)) return;
+      this.#parts.log.passedThrough(exchange, reason);
+      this.#parts.passThrough.serve(exchange, passing);
+    });
   }
 
   async #serve(exchange: Exchange, caller: Credential): Promise<Served | Refused> {
@@ -171,11 +189,12 @@ export class Route {
     const subject = this.#parts.subjects.lookup(target.group, target.version, target.plural);
     if (subject === undefined) return notServed('resource not cached');
     if (!fitsScope(target, subject.resource)) return notServed('scope does not fit');
+    if (!subject.holds(target.namespace)) return notServed('namespace not cached');
     const eligible = understand(target, this.#parts.shardedListAndWatch);
     if ('kind' in eligible) return eligible;
     if (selectorBytes(eligible) > this.#parts.maxSelectorBytes) return notServed('long selector');
     const form = this.#formOf(exchange, subject, eligible.verb);
-    const lane = form === undefined ? undefined : subject.lane(form);
+    const lane = form === undefined ? undefined : subject.lane(form, target.namespace);
     if (form === undefined || lane === undefined) return notServed('media type');
     const selects = selectable(eligible, subject, lane);
     if (!selects && !(lane.cutFrom && selectable(eligible, subject, lane.cutFrom))) {
@@ -212,6 +231,7 @@ export class Route {
     if (decision.kind !== 'allow') {
       return notServed(`permission ${decision.kind === 'deny' ? decision.reason : decision.kind}`);
     }
+    this.#parts.admission.vouch(exchange);
     const entry = await this.#parts.lanes.get(subject, mayOpen);
     if (entry === undefined) return notServed(mayOpen ? 'lane not ready' : 'field selector');
     if (exchange.aborted) return notServed('client gone');
@@ -234,8 +254,8 @@ export class Route {
     eligible: Eligible,
     authorized: Authorized,
     credential: Credential,
-  ): Promise<Served> {
-    const { barrierTimeoutMs, listServices, watchServices, watches } = this.#parts;
+  ): Promise<Served | Refused> {
+    const { admission, barrierTimeoutMs, listServices, watchServices, watches } = this.#parts;
     const { namespace } = eligible.target;
     if (eligible.verb === 'get') {
       const { target, options } = eligible;
@@ -252,6 +272,8 @@ export class Route {
     }
     const request = { exchange, entry, namespace, options: eligible.options, barrierTimeoutMs };
     if (eligible.verb === 'list') return serveList(listServices, request, authorized);
+    const group = costlyGroup(entry.lane, namespace, eligible.options);
+    if (group !== undefined && !admission.filterGroup(exchange, group)) return REFUSED;
     const served = await serveWatch(watchServices, request, authorized);
     if (served.kind === 'not-served') return served;
     if (served.value !== undefined) watches.add(served.value, exchange, authorized, credential);

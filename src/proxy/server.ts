@@ -14,7 +14,7 @@
  */
 import { constants } from 'node:crypto';
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { NO_PEER, peerOf } from '../auth/certificate.ts';
 import { internalError } from '../k8s/status.ts';
@@ -22,6 +22,7 @@ import { drain, type DrainResult, type EndableWatches } from './drain.ts';
 import type { Exchange } from './exchange.ts';
 import { FrontHttp1, type UpgradeRequest } from './front-http1.ts';
 import { FrontHttp2 } from './front-http2.ts';
+import { Shares } from './shares.ts';
 import { DEFAULT_SERVER_LIMITS, ServerStats, type ServerLimits } from './limits.ts';
 
 /** The certificate to show; `ServingCertificate` is one. */
@@ -64,11 +65,13 @@ export class ProxyServer {
   readonly #http2: FrontHttp2;
   /** Connections whose peer showed a certificate, good or bad. */
   readonly #certified = new Set<TLSSocket>();
+  readonly #addresses: Shares;
   #nextConnectionId = 1;
 
   constructor(options: ProxyServerOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
+    this.#addresses = new Shares(this.#limits.maxConnectionsPerAddress);
     const shared = {
       limits: this.#limits,
       stats: this.stats,
@@ -150,13 +153,31 @@ export class ProxyServer {
       this.stats.handshakeFailures++;
       socket.destroy();
     });
-    listener.on('drop', () => this.stats.droppedConnections++);
+    // Before the listener of TLS itself: a handshake is what costs.
+    listener.prependListener('connection', (socket) => this.#countAddress(socket));
+    listener.on('drop', () => {
+      this.stats.droppedConnections++;
+      this.stats.limits.connections++;
+    });
     certificate.onChange(() => listener.setSecureContext(context()));
     clientAuthority?.onChange(() => {
       listener.setSecureContext(context());
       for (const socket of this.#certified) socket.destroy();
     });
     return listener;
+  }
+
+  /** Connections of one address, those still in their handshake included. */
+  #countAddress(socket: Socket): void {
+    const address = plainAddress(socket.remoteAddress ?? '');
+    if (this.#addresses.isFull(address)) {
+      this.stats.droppedConnections++;
+      this.stats.limits.connections_per_address++;
+      socket.destroy();
+      return;
+    }
+    this.#addresses.add(address);
+    socket.once('close', () => this.#addresses.give(address));
   }
 
   #accept(socket: TLSSocket): void {
@@ -167,6 +188,7 @@ export class ProxyServer {
       peer,
       remoteAddress: plainAddress(socket.remoteAddress ?? ''),
       inFlight: 0,
+      vouched: false,
     };
     // No address: the peer is gone already.
     if (!this.#listener.listening || use.remoteAddress === '') {

@@ -1,16 +1,14 @@
 /**
- * ServingCertificate: the certificate and key of the client port, from files.
- *
- * Files are read again on an interval (a Kubernetes Secret volume swaps a symlink, which file watchers
- * miss) and a changed pair is taken over when it is whole and fits together; a half-written one is
- * reported and the old one stays. Without files a certificate is made once into a directory, under
- * kube-apiserver's names `apiserver.crt` and `apiserver.key`.
+ * ServingCertificate: the certificate and key of the client port, from files that are read again when
+ * they change. A pair is taken over when it is whole and fits together. Without files a certificate is
+ * made once into a directory, under kube-apiserver's names `apiserver.crt` and `apiserver.key`.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { Reloaded, type ReloadOptions } from './reloaded.ts';
 import { makeCertificate } from './self-signed.ts';
 
 export interface CertificateFiles {
@@ -18,13 +16,6 @@ export interface CertificateFiles {
   readonly certFile: string;
   /** PEM, without a passphrase. */
   readonly keyFile: string;
-}
-
-export interface ReloadOptions {
-  /** How often the files are read again. */
-  readonly intervalMs?: number;
-  /** A changed pair could not be used: for the log. The old one stays in use. */
-  readonly onProblem?: (error: Error) => void;
 }
 
 /** One minute is kube-apiserver's own poll (`dynamiccertificates` resync). */
@@ -46,43 +37,45 @@ interface Pair {
 
 export class ServingCertificate {
   readonly files: CertificateFiles;
-  /** Changed pairs taken over, and refused. */
-  reloads = 0;
-  failedReloads = 0;
-  #pair: Pair;
-  #onChange: (() => void)[] = [];
-  readonly #onProblem: (error: Error) => void;
-  readonly #timer: NodeJS.Timeout;
+  readonly #reloaded: Reloaded<Pair>;
 
-  /** Loads the pair; throws when it cannot be used. */
-  static async load(files: CertificateFiles, reload: ReloadOptions = {}) {
-    return new ServingCertificate(files, await readPair(files), reload);
+  /** Loads the pair; rejects when it cannot be used. */
+  static async load(files: CertificateFiles, options?: ReloadOptions) {
+    const source = {
+      read: () => readPair(files),
+      equal: (one: Pair, other: Pair) => one.cert.equals(other.cert) && one.key.equals(other.key),
+      intervalMs: DEFAULT_RELOAD_INTERVAL_MS,
+    };
+    return new ServingCertificate(files, await Reloaded.load(source, options));
   }
 
-  private constructor(files: CertificateFiles, pair: Pair, reload: ReloadOptions) {
+  private constructor(files: CertificateFiles, reloaded: Reloaded<Pair>) {
     this.files = files;
-    this.#pair = pair;
-    this.#onProblem = reload.onProblem ?? (() => {});
-    this.#timer = setInterval(
-      () => void this.reload(),
-      reload.intervalMs ?? DEFAULT_RELOAD_INTERVAL_MS,
-    );
-    this.#timer.unref();
+    this.#reloaded = reloaded;
   }
 
   /** For `tls.createServer` and `setSecureContext`. */
   get context(): Pair {
-    return this.#pair;
+    return this.#reloaded.value;
+  }
+
+  /** Changed pairs taken over, and refused. */
+  get reloads(): number {
+    return this.#reloaded.reloads;
+  }
+
+  get failedReloads(): number {
+    return this.#reloaded.failedReloads;
   }
 
   /** End of validity of the certificate in use, ms since 1970. */
   get notAfterMs(): number {
-    return Date.parse(new X509Certificate(this.#pair.cert).validTo);
+    return Date.parse(new X509Certificate(this.context.cert).validTo);
   }
 
   /** Those of `names` (DNS names or addresses) that the certificate is not valid for. */
   namesMissing(names: readonly string[]): readonly string[] {
-    const certificate = new X509Certificate(this.#pair.cert);
+    const certificate = new X509Certificate(this.context.cert);
     return names.filter((name) => {
       const found = isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name);
       return found === undefined;
@@ -90,29 +83,16 @@ export class ServingCertificate {
   }
 
   onChange(callback: () => void): void {
-    this.#onChange.push(callback);
+    this.#reloaded.onChange(callback);
   }
 
   /** Reads the files now; true when a changed pair was taken over. */
-  async reload(): Promise<boolean> {
-    let pair: Pair;
-    try {
-      pair = await readPair(this.files);
-    } catch (error) {
-      this.failedReloads++;
-      this.#onProblem(error as Error);
-      return false;
-    }
-    if (pair.cert.equals(this.#pair.cert) && pair.key.equals(this.#pair.key)) return false;
-    this.#pair = pair;
-    this.reloads++;
-    for (const callback of this.#onChange) callback();
-    return true;
+  reload(): Promise<boolean> {
+    return this.#reloaded.reload();
   }
 
   close(): void {
-    clearInterval(this.#timer);
-    this.#onChange = [];
+    this.#reloaded.close();
   }
 }
 

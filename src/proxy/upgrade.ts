@@ -8,19 +8,18 @@
  */
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { callerOf, type Credential } from '../auth/authenticate.ts';
+import { namedCaller, type Credential } from '../auth/authenticate.ts';
+import type { CertificateCredential } from '../auth/certificate.ts';
 import { tooManyRequests } from '../k8s/status.ts';
 import type { UpgradeRequest } from './front-http1.ts';
 import { forwardedHeaders, headerValue, relayedHeaders } from './headers.ts';
+import type { CallerSource } from './route.ts';
 import { unreachable } from './pass-through.ts';
 import { answerStatusAndClose, endAndClose, responseHead } from './raw-answer.ts';
 
 /** An account that carries the requests of callers with certificates, in their name. */
 export interface UpgradeImpersonator {
-  connectAs(
-    rawHeaders: readonly string[],
-    impersonation: readonly string[],
-  ): Promise<UpgradeSocket>;
+  connectAs(rawHeaders: readonly string[], named: CertificateCredential): Promise<UpgradeSocket>;
 }
 
 interface UpgradeSocket {
@@ -36,6 +35,7 @@ export interface UpgradeUpstream {
   readonly pathPrefix: string;
   /** A fresh connected socket without a client certificate; half-open capable. */
   connectUpstream(): Promise<Duplex>;
+  readonly callers: CallerSource;
   readonly impersonator?: UpgradeImpersonator;
 }
 
@@ -62,6 +62,8 @@ export class UpgradeRelay {
   /** Waiting for upstream's status, or spliced. */
   open = 0;
   total = 0;
+  /** Answered 429. */
+  overLimit = 0;
   /** Upstream answered something else than 101. */
   refused = 0;
   /** Upstream did not answer. */
@@ -78,6 +80,7 @@ export class UpgradeRelay {
   serve(request: UpgradeRequest, client: Duplex, head: Buffer): void {
     client.on('error', ignore);
     if (this.open >= this.#limits.maxUpgrades) {
+      this.overLimit++;
       const status = tooManyRequests('Too many upgraded connections', RETRY_AFTER_SECONDS);
       answerStatusAndClose(client, status, this.#limits.lingerMs);
       return;
@@ -87,21 +90,15 @@ export class UpgradeRelay {
     client.once('close', () => {
       this.open--;
     });
-    const { rawHeaders, connection } = request;
-    const caller = callerOf(rawHeaders, connection.peer, Date.now());
+    void this.#serve(request, client, head);
+  }
+
+  async #serve(request: UpgradeRequest, client: Duplex, head: Buffer): Promise<void> {
+    const caller = await this.#upstream.callers.of(request.rawHeaders, request.connection.peer);
     if (caller.kind === 'refused') {
       answerStatusAndClose(client, caller.status, this.#limits.lingerMs);
       return;
     }
-    void this.#serve(request, caller, client, head);
-  }
-
-  async #serve(
-    request: UpgradeRequest,
-    caller: Credential,
-    client: Duplex,
-    head: Buffer,
-  ): Promise<void> {
     let upstream: UpgradeSocket;
     try {
       upstream = await this.#connect(request, caller);
@@ -122,12 +119,13 @@ export class UpgradeRelay {
   }
 
   async #connect({ rawHeaders }: UpgradeRequest, caller: Credential): Promise<UpgradeSocket> {
-    if (caller.kind !== 'certificate') {
+    const named = namedCaller(caller);
+    if (named === undefined) {
       return { socket: await this.#upstream.connectUpstream(), headers: rawHeaders };
     }
     const { impersonator } = this.#upstream;
     if (impersonator === undefined) throw new Error('nobody may speak for a certificate');
-    return impersonator.connectAs(rawHeaders, caller.impersonation());
+    return impersonator.connectAs(rawHeaders, named);
   }
 
   /** node:http writes the request and parses the answer on our own socket. */

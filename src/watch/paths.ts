@@ -18,7 +18,7 @@ export const ACCEPT_METADATA = [
 /** The current state as events, a marked bookmark, then changes; everything in one stream. */
 export function streamingListPath(resource: Resource, timeoutSeconds: number): string {
   return (
-    `${collectionPath(resource)}?watch=1&allowWatchBookmarks=true&sendInitialEvents=true` +
+    `${collectionOf(resource)}?watch=1&allowWatchBookmarks=true&sendInitialEvents=true` +
     `&resourceVersionMatch=NotOlderThan&resourceVersion=&timeoutSeconds=${timeoutSeconds}`
   );
 }
@@ -29,12 +29,12 @@ export function listPath(resource: Resource, limit: number, continueToken: strin
     ...(limit > 0 ? [`limit=${limit}`] : []),
     ...(continueToken === '' ? [] : [`continue=${encodeURIComponent(continueToken)}`]),
   ].join('&');
-  return query === '' ? collectionPath(resource) : `${collectionPath(resource)}?${query}`;
+  return query === '' ? collectionOf(resource) : `${collectionOf(resource)}?${query}`;
 }
 
 export function watchPath(resource: Resource, revision: number, timeoutSeconds: number): string {
   return (
-    `${collectionPath(resource)}?watch=1&resourceVersion=${revision}` +
+    `${collectionOf(resource)}?watch=1&resourceVersion=${revision}` +
     `&allowWatchBookmarks=true&timeoutSeconds=${timeoutSeconds}`
   );
 }
@@ -45,5 +45,11 @@ export function watchPath(resource: Resource, revision: number, timeoutSeconds: 
  * even where any path segment is a name, an object found would do no harm.
  */
 export function probePath(resource: Resource): string {
-  return `${collectionPath(resource, resource.namespaced ? 'default' : '')}?fieldSelector=metadata.name%3Dwatershed_probe`;
+  const namespace = resource.within ?? (resource.namespaced ? 'default' : '');
+  return `${collectionPath(resource, namespace)}?fieldSelector=metadata.name%3Dwatershed_probe`;
+}
+
+/** Everything that a lane of this resource holds. */
+function collectionOf(resource: Resource): string {
+  return collectionPath(resource, resource.within);
 }

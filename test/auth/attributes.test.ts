@@ -25,6 +25,7 @@ const pods = {
   group: '',
   version: 'v1',
   resource: 'pods',
+  subresource: '',
   namespace: '',
   name: '',
   rawFieldSelector: '',

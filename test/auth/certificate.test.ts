@@ -130,10 +130,60 @@ describe('A caller with a certificate', () => {
     }
   });
 
-  test('is refused when it impersonates', () => {
-    const headers = ['iMPERSONATE-anything', 'x'];
+  test('that wants to be somebody else must be allowed every value', () => {
+    const headers = [
+      ['impersonate-user', 'system:serviceaccount:ns:name'],
+      ['Impersonate-Uid', 'u'],
+      ['Impersonate-Extra-Acme.com%2FScopes', 'view'],
+    ].flat();
     const caller = callerOf(headers, peer('CN=a'), Date.now());
-    expect(caller).toMatchObject({ kind: 'refused', status: { code: 403 } });
+    if (caller.kind !== 'impersonating') throw new Error(caller.kind);
+    expect(caller.by.userInfo.user).toBe('a');
+    expect(caller.target).toEqual({
+      user: 'system:serviceaccount:ns:name',
+      uid: 'u',
+      groups: ['system:serviceaccounts', 'system:serviceaccounts:ns', 'system:authenticated'],
+      extra: { 'acme.com/scopes': ['view'] },
+    });
+    expect(caller.questions).toMatchObject([
+      {
+        verb: 'impersonate',
+        group: '',
+        resource: 'serviceaccounts',
+        namespace: 'ns',
+        name: 'name',
+      },
+      { group: 'authentication.k8s.io', resource: 'uids', name: 'u' },
+      { resource: 'userextras', subresource: 'acme.com/scopes', name: 'view' },
+    ]);
+  });
+
+  test.each([
+    [['Impersonate-Group', 'system:masters']],
+    [['Impersonate-Anything', 'x']],
+    [['Impersonate-User', '']],
+    [['Impersonate-User', 'x', 'Impersonate-Group', '']],
+    [
+      [
+        'Impersonate-User',
+        'x',
+        ...Array.from({ length: 140 }, (_, at) => (at % 2 === 0 ? 'Impersonate-Group' : 'g')),
+      ],
+    ],
+  ])('that impersonates nobody or unclearly is refused', (headers) => {
+    const caller = callerOf(headers, peer('CN=a'), Date.now());
+    expect(caller).toMatchObject({ kind: 'refused', status: { code: 400 } });
+  });
+
+  test.each([
+    ['x', ['g'], ['g', 'system:authenticated']],
+    ['x', ['system:unauthenticated'], ['system:unauthenticated']],
+    ['system:anonymous', [], ['system:unauthenticated']],
+    ['system:serviceaccount:a:b', ['g'], ['g', 'system:authenticated']],
+  ])('as %s with %j has the groups that upstream gives it', (user, given, groups) => {
+    const named = given.flatMap((group) => ['Impersonate-Group', group]);
+    const caller = callerOf(['Impersonate-User', user, ...named], peer('CN=a'), Date.now());
+    expect(caller).toMatchObject({ kind: 'impersonating', target: { groups } });
   });
 
   test.each(['rejected', 'expired'])('%s, is who its token says, and nobody without one', (how) => {

@@ -47,6 +47,7 @@ export function asking(attributes: Partial<Attributes> = {}): Attributes {
     group: '',
     version: 'v1',
     resource: 'pods',
+    subresource: '',
     namespace: 'a',
     name: '',
     rawFieldSelector: '',

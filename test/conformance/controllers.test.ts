@@ -17,7 +17,8 @@ import type { Stack } from './support/stack.ts';
 /** Room for a machine with two busy cores; a step takes seconds on a quiet one. */
 const stepTimeoutMs = 150_000;
 const pollMs = 300;
-const replicas = 60;
+/** `REPLICAS=200` is the long form. */
+const replicas = Number(process.env['REPLICAS'] ?? 60);
 const fewReplicas = 5;
 const completions = 3;
 const least = 0.99;

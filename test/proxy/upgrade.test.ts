@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { credentialOf } from '../../src/auth/authenticate.ts';
 import {
   DEFAULT_UPGRADE_LIMITS,
   UpgradeRelay,
@@ -73,6 +74,7 @@ async function start(limits: Partial<UpgradeLimits> = {}, port = upstreamPort) {
         await once(socket, 'connect');
         return socket;
       },
+      callers: { of: (rawHeaders) => credentialOf(rawHeaders) },
     },
     { ...DEFAULT_UPGRADE_LIMITS, lingerMs: 50, ...limits },
   );

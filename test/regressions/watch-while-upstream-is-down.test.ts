@@ -5,6 +5,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { credentialOf } from '../../src/auth/authenticate.ts';
 import type { Decision } from '../../src/auth/authorize.ts';
 import { Lanes } from '../../src/cache/lanes.ts';
 import type { Lane } from '../../src/cache/lane.ts';
@@ -82,10 +83,11 @@ function partsOf(upstream: Upstream): RouteParts {
   const undecided: Decision = { kind: 'undecided', reason: 'unreachable' };
   return {
     subjects: {
-      lookup: () => ({ resource: PODS, custom: false, lane: () => subject }),
+      lookup: () => ({ resource: PODS, custom: false, holds: () => true, lane: () => subject }),
       resourceOf: () => PODS,
     },
     lanes: new MetadataLanes({ lanes, reader: upstream, idleMs: 1, onCompared: () => {} }),
+    callers: { of: (rawHeaders) => credentialOf(rawHeaders) },
     judge: { authorize: () => Promise.resolve(undecided) },
     passThrough: new PassThrough(upstream),
     admission: new Admission(),

@@ -11,6 +11,7 @@ import { buildTimeoutMs, describeWithControlPlane } from '../conformance/support
 import { collection, object, query } from '../conformance/support/resources.ts';
 import { quietFlags, startBareStack } from '../conformance/support/stack.ts';
 import type { Request, Stack } from '../conformance/support/stack.ts';
+import { RecordingClient } from '../support/recording-client.ts';
 import { Watershed } from '../conformance/support/watershed.ts';
 
 const secrets = '/api/v1/namespaces/a/secrets';
@@ -276,24 +277,34 @@ describeWithControlPlane('Client certificates', () => {
     expect(await told('proxied')).toEqual(direct);
   });
 
-  test('#20 who is known by a certificate cannot become somebody else', async () => {
+  test('#20 who is known by a certificate becomes somebody else only by its own right', async () => {
     const { admin } = stack.controlPlane.certificates;
-    for (const [name, value] of [
-      ['Impersonate-User', 'root'],
-      ['IMPERSONATE-group', 'system:masters'],
-      ['Impersonate-Uid', '1'],
-      ['Impersonate-Extra-x', 'y'],
-    ]) {
-      const headers = { [name]: value };
-      const request = { path: collection('pods'), certificate: admin, headers };
-      expect((await stack.proxied(request)).status).toBe(403);
+    const path = `${collection('pods')}${mine}`;
+    for (const headers of [
+      { 'Impersonate-User': 'system:node:node-1', 'Impersonate-Group': 'system:nodes' },
+      { 'Impersonate-User': 'root', 'IMPERSONATE-group': 'system:masters' },
+      { 'Impersonate-User': 'root', 'Impersonate-Uid': '1', 'Impersonate-Extra-x': 'y' },
+    ] as Record<string, string>[]) {
+      // v1.36 words it by the mode of impersonation that it tried first.
+      for (const side of ['direct', 'proxied'] as const) {
+        const answer = await stack[side]({ path, certificate: node, headers });
+        expect(answer.json()).toMatchObject({ kind: 'Status', reason: 'Forbidden', code: 403 });
+        expect(answer.text).toContain('User \\"system:node:node-1\\" cannot impersonate');
+      }
     }
+    for (const name of ['Impersonate-Group', 'Impersonate-Uid', 'Impersonate-Extra-x']) {
+      const headers = { [name]: 'root' };
+      expect((await stack.proxied({ path, certificate: admin, headers })).status).toBe(400);
+    }
+    const asAlice = { certificate: admin, headers: { 'Impersonate-User': 'alice' } };
+    expect((await same({ path: collection('pods', 'a'), ...asAlice })).status).toBe(200);
+    expect((await same({ path: collection('pods', 'ab'), ...asAlice })).status).toBe(403);
     const imitated = { Impersonate_User: 'root' };
     const answer = await stack.proxied({ path: '/api', certificate: admin, headers: imitated });
     expect(answer.status).toBe(400);
     const front = { 'X-Remote-User': 'root', 'X-Remote-Group': 'system:masters' };
-    const path = '/api/v1/secrets';
-    expect((await same({ path, certificate: node, headers: front })).status).toBe(403);
+    const all = '/api/v1/secrets';
+    expect((await same({ path: all, certificate: node, headers: front })).status).toBe(403);
   });
 
   test('#18 #19 a Connection header cannot take the name of the caller away', async () => {
@@ -342,6 +353,40 @@ describeWithControlPlane('Client certificates', () => {
     const [refused, alike] = [await stack.proxied(upgrade), await stack.direct(upgrade)];
     expect([refused.status, refused.text]).toEqual([alike.status, alike.text]);
     expect(refused.status).toBe(403);
+  });
+
+  test('an account that may impersonate nodes only, names them as upstream knows them', async () => {
+    const constrained = await stack.startProxy({
+      clientAuthority: true,
+      impersonator: 'nodeImpersonator',
+    });
+    const ask = async (request: Request): Promise<{ status: number; text: string }> => {
+      const { cert, key } = await pem(request.certificate ?? node);
+      const { port } = constrained;
+      const options = { port, ca: stack.authority, protocol: 'h2', cert, key } as const;
+      const client = await RecordingClient.connect(options);
+      const answer = await client.send(request);
+      client.close();
+      return answer;
+    };
+    const body = JSON.stringify({ metadata: { labels: { named: 'yes' } } });
+    const headers = { 'content-type': 'application/strategic-merge-patch+json' };
+    const change = {
+      method: 'PATCH',
+      path: '/api/v1/nodes/node-1/status?dryRun=All',
+      headers,
+      body,
+    };
+    const changed = await ask(change);
+    expect(changed.status, changed.text).toBe(200);
+    expect((await ask({ ...change, path: '/api/v1/nodes/node-2/status?dryRun=All' })).status).toBe(
+      403,
+    );
+    expect((await ask({ path: collection('pods') + mine })).status).toBe(200);
+    // Not in its rights: the answer says whose they are.
+    expect((await ask({ path: '/api/v1/namespaces/a/podtemplates' })).text).toContain(
+      'impersonate',
+    );
   });
 
   test('#9 connections and watches end when the authority is exchanged, and nothing is resumed', async () => {
@@ -403,6 +448,10 @@ describeWithControlPlane('Client certificates', () => {
 
 async function until(timeout: number, condition: () => Promise<boolean>): Promise<void> {
   await vi.waitUntil(condition, { timeout, interval: 100 });
+}
+
+async function pem({ certFile, keyFile }: KeyPair): Promise<{ cert: Buffer; key: Buffer }> {
+  return { cert: await readFile(certFile), key: await readFile(keyFile) };
 }
 
 function nodeNamed(name: string): object {

@@ -81,6 +81,20 @@ export const rights: readonly FixtureObject[] = [
   ...grant('reader', [{ apiGroups: ['*'], resources: ['*'], verbs: ['get', 'list', 'watch'] }]),
   bind('reviewer', 'ClusterRole', 'system:auth-delegator', rbac),
   ...grant('impersonator', [impersonated, impersonatedDetails]),
+  ...grant('nodeImpersonator', [
+    {
+      apiGroups: ['authentication.k8s.io'],
+      resources: ['nodes'],
+      verbs: ['impersonate:arbitrary-node'],
+    },
+    {
+      apiGroups: ['', 'coordination.k8s.io'],
+      resources: ['nodes', 'nodes/status', 'pods', 'pods/status', 'secrets', 'leases'],
+      verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'].map(
+        (verb) => `impersonate-on:arbitrary-node:${verb}`,
+      ),
+    },
+  ]),
   ...grant(
     'alice',
     [{ apiGroups: [''], resources: ['pods', 'configmaps'], verbs: ['get', 'list'] }],

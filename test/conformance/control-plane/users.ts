@@ -10,10 +10,14 @@ export const tokens = {
   reviewer: 'reviewer-token',
   /** May impersonate users, groups, uids and extras, nothing else. */
   impersonator: 'impersonator-token',
+  /** May impersonate nodes, for what a kubelet does, by constrained impersonation (KEP-5284); nothing else. */
+  nodeImpersonator: 'node-impersonator-token',
   /** get and list of pods and configmaps in namespace `a`. */
   alice: 'alice-token',
   /** watch of pods everywhere: may watch, may not list. */
   wanda: 'wanda-token',
+  /** May read what tests name to her: the fixtures give her nothing. */
+  nora: 'nora-token',
   /** Known, without any right. */
   nobody: 'nobody-token',
 } as const;
@@ -26,8 +30,10 @@ export const userNames: Readonly<Record<User, string>> = {
   reader: 'watershed-reader',
   reviewer: 'watershed-reviewer',
   impersonator: 'watershed-impersonator',
+  nodeImpersonator: 'watershed-node-impersonator',
   alice: 'alice',
   wanda: 'wanda',
+  nora: 'nora',
   nobody: 'nobody',
 };
 

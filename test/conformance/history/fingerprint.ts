@@ -18,6 +18,7 @@ export interface JsonObject {
     readonly namespace?: string;
     readonly uid: string;
     readonly resourceVersion?: string;
+    readonly deletionTimestamp?: string;
     readonly labels?: Readonly<globalThis.Record<string, string>>;
     readonly annotations?: Readonly<globalThis.Record<string, string>>;
   };

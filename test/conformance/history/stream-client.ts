@@ -1,5 +1,6 @@
 // A client that gives bytes on as they come, over HTTP/1.1 or HTTP/2, and tells how an answer ended. It
-// keeps nothing, connects again when its connection is gone, and can be made to stop reading.
+// keeps nothing, connects again when its connection is gone, and can be made to stop reading. As client-go
+// does, it asks a silent HTTP/2 connection whether it is still there, and takes it for gone when not.
 
 import { connect as connectHttp2 } from 'node:http2';
 import type { ClientHttp2Session } from 'node:http2';
@@ -28,6 +29,9 @@ export interface StreamClientOptions {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** client-go: 30 s of silence, then 15 s for the answer (apimachinery util/net/http.go). */
+const pingEveryMs = 15_000;
+
 export class StreamClient {
   readonly #options: StreamClientOptions;
   #session: ClientHttp2Session | undefined;
@@ -55,6 +59,9 @@ export class StreamClient {
     const fresh = connectHttp2(`https://127.0.0.1:${port}`, { ca });
     fresh.on('error', () => fresh.destroy());
     fresh.on('goaway', () => fresh.close());
+    // Every open stream listens for the end.
+    fresh.setMaxListeners(0);
+    askForLife(fresh);
     this.#session = fresh;
     return fresh;
   }
@@ -75,6 +82,8 @@ export class StreamClient {
             else done(stream.rstCode === 0 ? 'clean' : 'reset');
           });
         });
+        // Now and then a stream is not told that its session has ended.
+        session.once('close', () => setImmediate(() => done(cancelled ? 'cancelled' : 'cut')));
       });
       stream.on('response', (head) => {
         resolve({
@@ -103,6 +112,21 @@ export class StreamClient {
       request.end();
     });
   }
+}
+
+/** Ends a session that has not answered one ping when the next is due. */
+function askForLife(session: ClientHttp2Session): void {
+  let unanswered = false;
+  const timer = setInterval(() => {
+    if (unanswered) session.destroy();
+    if (session.destroyed) return;
+    unanswered = true;
+    session.ping((error) => {
+      unanswered = error !== null;
+    });
+  }, pingEveryMs);
+  timer.unref();
+  session.once('close', () => clearInterval(timer));
 }
 
 function answerHttp1(message: IncomingMessage): Answer {

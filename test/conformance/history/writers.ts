@@ -60,6 +60,15 @@ export class Writers {
   }
 }
 
+/**
+ * Whether an answer shows what is stored at the revision it names. A change to an object whose deletion was begun (and cut
+ * short) ends it instead: the answer then shows the change under the old revision, and nobody ever stored it (apiserver
+ * registry/generic/registry/store.go, `deleteWithoutFinalizers`).
+ */
+export function isOfItsRevision({ metadata }: JsonObject): boolean {
+  return metadata.deletionTimestamp === undefined;
+}
+
 interface WriterParts {
   readonly client: ApiClient;
   readonly random: Random;
@@ -146,6 +155,7 @@ class Writer {
     }
     this.#live.add(target);
     const written = JSON.parse(answer.body.toString()) as JsonObject;
+    if (!isOfItsRevision(written)) return;
     const revision = Number(written.metadata.resourceVersion);
     truth.acknowledge(resource, jsonVersion(written, revision));
   }

@@ -48,6 +48,8 @@ export interface StackOptions {
     readonly upstream?: string;
     /** Takes client certificates of the authority that kube-apiserver takes them of, or of another one. */
     readonly clientAuthority?: true | string;
+    /** The account that speaks for their holders; one that may impersonate anybody by default. */
+    readonly impersonator?: User;
   };
 }
 
@@ -97,7 +99,7 @@ export class Stack {
 
   /** Starts a Watershed with the reader's kubeconfig, on free ports. */
   async startProxy(given: StackOptions['proxy'] = {}): Promise<Watershed> {
-    const { upstream, clientAuthority, ...options } = given;
+    const { upstream, clientAuthority, impersonator, ...options } = given;
     const { controlPlane } = this;
     const { directory, certificates } = controlPlane;
     const certificate = await issueCertificate({
@@ -114,20 +116,26 @@ export class Stack {
       certificate,
       caFile: controlPlane.caFile,
       ...options,
-      flags: [...(await this.#certificateFlags(clientAuthority)), ...(options.flags ?? [])],
+      flags: [
+        ...(await this.#certificateFlags(clientAuthority, impersonator)),
+        ...(options.flags ?? []),
+      ],
     });
     this.#proxies.push(watershed);
     return watershed;
   }
 
-  async #certificateFlags(authority: true | string | undefined): Promise<readonly string[]> {
+  async #certificateFlags(
+    authority: true | string | undefined,
+    impersonator: User = 'impersonator',
+  ): Promise<readonly string[]> {
     if (authority === undefined) return [];
     const { controlPlane } = this;
     const own = controlPlane.certificates.clientAuthority.certFile;
     return [
       `--client-ca-file=${authority === true ? own : authority}`,
       `--authorization-kubeconfig=${await controlPlane.kubeconfig('reviewer')}`,
-      `--impersonation-kubeconfig=${await controlPlane.kubeconfig('impersonator')}`,
+      `--impersonation-kubeconfig=${await controlPlane.kubeconfig(impersonator)}`,
     ];
   }
 

@@ -1,0 +1,109 @@
+// The reviewed list of differing answers. Every other difference is a fault, and no entry excuses an
+// answer that upstream refused to give: where the proxy says 2xx and upstream 401 or 403, nothing here is
+// asked.
+
+import type { Answer, Sent } from './answer.ts';
+
+export interface Explanation {
+  readonly name: string;
+  readonly reason: string;
+  covers(sent: Sent, direct: Answer, proxied: Answer): boolean;
+}
+
+export const explanations: readonly Explanation[] = [
+  {
+    name: 'a target that is no plain path',
+    reason:
+      'Absolute targets, fragments, and bytes that are neither printable nor ASCII are read by Go in its own way and by other programs in others: the proxy answers 400 and forwards nothing.',
+    covers: ({ target }, _direct, { status }) =>
+      status === 400 && (!target.startsWith('/') || /[^\x21-\x7e]|#/.test(target)),
+  },
+  {
+    name: 'a broken escape over HTTP/2',
+    reason:
+      'Go resets the stream of an HTTP/2 request whose path does not parse, and answers 400 over HTTP/1.1, which is what the proxy speaks to it.',
+    covers: ({ target, protocol }, direct, { status }) =>
+      protocol === 'h2' && direct.status === 0 && status === 400 && hasBrokenEscape(target),
+  },
+  {
+    name: 'Connection names an identity header',
+    reason:
+      'A proxy that obeyed would forward the request without it (CVE-2022-23652); upstream, which is nobody’s proxy, ignores the header. The proxy answers 400.',
+    covers: ({ headers }, _direct, { status }) =>
+      status === 400 &&
+      fields(headers).some(
+        ([name, value]) =>
+          name === 'connection' && /authorization|impersonate-|x-remote-/i.test(value),
+      ),
+  },
+  {
+    name: 'underscores in an identity header',
+    reason:
+      'Some servers read _ as -. Upstream ignores such a header, the proxy answers 400; no client sends one.',
+    covers: ({ headers }, _direct, { status }) =>
+      status === 400 &&
+      fields(headers).some(
+        ([name]) =>
+          name.includes('_') && /^(impersonate-|x-remote-)/.test(name.replaceAll('_', '-')),
+      ),
+  },
+  {
+    name: 'white space around an impersonation header',
+    reason:
+      'Over HTTP/2 Go keeps the white space, and the user is another one; the HTTP/1.1 towards upstream would lose it. RFC 9113 8.2.1 calls the request malformed: the proxy answers 400.',
+    covers: ({ headers, protocol }, _direct, { status }) =>
+      status === 400 &&
+      protocol === 'h2' &&
+      fields(headers).some(
+        ([name, value]) => name.startsWith('impersonate-') && /^[ \t]|[ \t]$/.test(value),
+      ),
+  },
+  {
+    name: 'white space around another HTTP/2 header value',
+    reason:
+      'It is malformed as well, but changes nobody’s identity: the HTTP/1.1 towards upstream loses it, so that Accept or User-Agent mean what they mean without.',
+    covers: ({ headers, protocol }) =>
+      protocol === 'h2' && fields(headers).some(([, value]) => /^[ \t]|[ \t]$/.test(value)),
+  },
+  {
+    name: 'a timeout of upstream, told to a watch',
+    reason:
+      'A 502, 503 or 504 makes client-go list again; a watch is told 429, so that it comes back with its revision (semantics 9.2).',
+    covers: ({ target }, direct, { status }) =>
+      status === 429 && [502, 503, 504].includes(direct.status) && /[?&]watch=/.test(target),
+  },
+  {
+    name: 'a control byte in an HTTP/2 header value',
+    reason:
+      'Go resets the stream; nghttp2 leaves the header out and Node does not tell, so the request runs without it. No client library of Kubernetes can send one (Go refuses to), and whoever writes such bytes by hand asks with rights of their own.',
+    covers: ({ headers, protocol }, direct) =>
+      protocol === 'h2' &&
+      direct.status === 0 &&
+      fields(headers).some(([, value]) => Buffer.from(value, 'latin1').some(isControl)),
+  },
+  {
+    name: 'impersonation over a client certificate',
+    reason:
+      'The proxy asks upstream whether the certificate’s own user may impersonate, and refuses in its own words; what is empty or torn it refuses with 400, as it cannot be asked about. Upstream words a refusal by the constrained right it missed last.',
+    covers: ({ headers, certificate }, _direct, { status }) =>
+      (status === 403 || status === 400) &&
+      certificate !== undefined &&
+      fields(headers).some(([name]) => name.startsWith('impersonate-')),
+  },
+];
+
+export function fields(headers: readonly string[]): [name: string, value: string][] {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at < headers.length; at += 2) {
+    pairs.push([headers[at].toLowerCase(), headers[at + 1]]);
+  }
+  return pairs;
+}
+
+function hasBrokenEscape(target: string): boolean {
+  return /%(?![0-9a-fA-F]{2})/.test(target.split('?')[0]);
+}
+
+function isControl(byte: number): boolean {
+  return (byte < 0x20 && byte !== 0x09) || byte === 0x7f;
+}
