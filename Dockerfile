@@ -1,4 +1,4 @@
-# Built on Debian, run without a shell: docker build --tag watershed:0.1.0 .
+# Built on Debian, run without a shell, a package manager or root, on a read-only file system: docker build --tag watershed:0.1.0 .
 FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -17,5 +17,16 @@ COPY bin bin
 COPY LICENSE ./
 USER 65532:65532
 EXPOSE 8443 9095
-ENTRYPOINT ["/nodejs/bin/node", "/app/bin/watershed.js"]
+# Node's permission model: these folders may be read, nothing may be written, and there are no other
+# processes, threads, add-ons or debuggers (docs/operations.md, "What the process may do"). What metrics
+# read of /proc is named file by file: /proc/self/root is the whole file system.
+ENTRYPOINT ["/nodejs/bin/node", \
+  "--permission", \
+  "--allow-fs-read=/app/*", \
+  "--allow-fs-read=/etc/watershed/*", \
+  "--allow-fs-read=/var/run/secrets/kubernetes.io/serviceaccount/*", \
+  "--allow-fs-read=/proc/self/status", \
+  "--allow-fs-read=/proc/self/limits", \
+  "--allow-fs-read=/proc/self/fd", \
+  "/app/bin/watershed.js"]
 CMD ["serve"]

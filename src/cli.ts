@@ -7,6 +7,7 @@ import type { SimulateConfig } from './config/load.ts';
 import type { Config } from './config/config.ts';
 import { programVersion } from './config/version.ts';
 import { untilSignal } from './cli/signals.ts';
+import { redact } from './observe/redact.ts';
 
 const FAILURE = 1;
 
@@ -72,7 +73,7 @@ async function runSimulate(config: SimulateConfig): Promise<void> {
 
 /** What a person must change is in the message; a stack would bury it. */
 function fail(error: Error): never {
-  process.stderr.write(`watershed: ${error.message}\n`);
+  process.stderr.write(`watershed: ${redact(error.message)}\n`);
   process.exit(FAILURE);
 }
 

@@ -167,6 +167,7 @@ export class Serving {
         resource:
           finished.resource === '' ? '' : resourceId({ ...finished, plural: finished.resource }),
         namespace: finished.namespace,
+        user: finished.user,
         code: exchange.status,
         source: finished.source,
         reason,

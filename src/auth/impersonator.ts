@@ -10,7 +10,7 @@ import type { Upstream } from '../upstream/upstream.ts';
 import type { CertificateCredential } from './certificate.ts';
 import type { Proof } from './self-test.ts';
 
-const PROOF_TTL_MS = 10 * 60_000;
+export const PROOF_TTL_MS = 10 * 60_000;
 /** After a test that could not be made, or that failed. */
 const RETRY_MS = 1_000;
 

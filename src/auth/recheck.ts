@@ -38,7 +38,7 @@ export const DEFAULT_RECHECK_OPTIONS: RecheckOptions = Object.freeze({
 });
 
 /** Spread of the interval, so that watches opened together are not asked about together. */
-const JITTER = 0.2;
+export const JITTER = 0.2;
 
 interface Member {
   readonly authorized: Authorized;

@@ -101,13 +101,14 @@ async function knowsConstraints(account: Reviewer): Promise<boolean> {
   return Number(major) > 1 || (Number(major) === 1 && Number.parseInt(minor ?? '', 10) >= 36);
 }
 
-interface Rule {
+/** A rule of RBAC, as far as it is looked at. */
+export interface Rule {
   readonly verbs?: readonly string[];
   readonly resources?: readonly string[];
 }
 
 /** The first right that goes beyond impersonation and what everybody may do. */
-function excessOf(rules: readonly Rule[]): string | undefined {
+export function excessOf(rules: readonly Rule[]): string | undefined {
   for (const { verbs = [], resources = [] } of rules) {
     for (const verb of verbs.filter((name) => !/^impersonate(?:$|:|-on:)/.test(name))) {
       const excess = resources.find((resource) => EVERYBODYS[resource]?.includes(verb) !== true);

@@ -1,9 +1,10 @@
 // The log: pino with the field names of Kubernetes, ISO time and levels as words, on standard error.
-// Every line goes through redact(). Verbosity is Kubernetes' -v: 0 normal, 2 one line per request,
+// Every line's fields go through loggable() and the line through redact(). Verbosity is Kubernetes' -v: 0 normal, 2 one line per request,
 // 4 debug, 6 trace. Messages begin with a capital, are in the past tense and have no full stop.
 
 import { pino, stdTimeFunctions } from 'pino';
 import type { Logger } from 'pino';
+import { loggable } from './loggable.ts';
 import { redact } from './redact.ts';
 import type { Source } from './status.ts';
 
@@ -16,6 +17,10 @@ const MAX_PENDING_BYTES = 4_194_304;
 
 const MAX_PATH_LENGTH = 512;
 const MAX_USER_AGENT_LENGTH = 64;
+const MAX_METHOD_LENGTH = 32;
+const MAX_USER_LENGTH = 256;
+/** kube-apiserver's own limit on an audit ID. */
+const MAX_AUDIT_ID_LENGTH = 64;
 
 export interface LogOptions {
   readonly verbosity: number;
@@ -47,7 +52,9 @@ export function createLog({ verbosity, format, write }: LogOptions): Log {
       level: levelOf(verbosity),
       base: null,
       timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: loggable },
+      // Errors are reduced by then; pino's own serializer would take the result for another error.
+      serializers: { err: (error: unknown) => error },
     },
     { write: (line: string) => sink(toText(redact(line))) },
   );
@@ -82,6 +89,8 @@ export interface RequestLine {
   /** `apps/v1/deployments`; empty for requests that are not about a resource. */
   readonly resource: string;
   readonly namespace: string;
+  /** Empty where only upstream knows who a token stands for. */
+  readonly user: string;
   readonly code: number;
   readonly source: Source;
   /** Why it was passed through; empty otherwise. */
@@ -97,7 +106,13 @@ export function requestLog(
   verbosity: number,
 ): ((line: RequestLine) => void) | undefined {
   if (verbosity < 2) return undefined;
-  return ({ target, userAgent, latencyMs, ...line }) => {
+  return ({ target, userAgent, latencyMs, method, user, auditId, ...rest }) => {
+    const line = {
+      method: method.slice(0, MAX_METHOD_LENGTH),
+      ...rest,
+      user: user.slice(0, MAX_USER_LENGTH),
+      auditId: auditId.slice(0, MAX_AUDIT_ID_LENGTH),
+    };
     const fields = Object.entries(line).filter(([, value]) => value !== '');
     logger.info(
       {

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { Reloaded, type ReloadOptions } from './reloaded.ts';
 
 /** More often than the serving certificate: an authority that is taken out takes rights away. */
-const RELOAD_INTERVAL_MS = 10_000;
+export const RELOAD_INTERVAL_MS = 10_000;
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 

@@ -2,6 +2,7 @@
  * What became of each request: what it was about, who answered it and why, told once when it is over. Counting and
  * writing lines is somebody else's (observe/, through `finish`); this keeps the facts together until then.
  */
+import type { Credential } from '../auth/authenticate.ts';
 import type { Resource } from '../k8s/resource.ts';
 import type { Exchange } from './exchange.ts';
 import { isLongRunningTarget, isWatchTarget } from './request-kind.ts';
@@ -13,6 +14,8 @@ export interface FinishedExchange {
   readonly version: string;
   readonly resource: string;
   readonly namespace: string;
+  /** Who asks, where a certificate says so; empty otherwise. */
+  readonly user: string;
   readonly source: 'cache' | 'passthrough' | 'local';
   readonly reason: string;
   /** Undefined for watches and other long answers. */
@@ -24,6 +27,7 @@ interface Facts {
   readonly beganMs: number;
   resource: Resource | undefined;
   namespace: string;
+  user: string;
   source: FinishedExchange['source'];
   reason: string;
 }
@@ -54,11 +58,18 @@ export class RequestLog {
       beganMs: performance.now(),
       resource: undefined,
       namespace: '',
+      user: '',
       source: 'local',
       reason: '',
     };
     this.#facts.set(exchange, facts);
     exchange.onClose(() => this.#over(exchange, facts));
+  }
+
+  /** A token's user is known to upstream alone. */
+  by(exchange: Exchange, caller: Credential): void {
+    const facts = this.#facts.get(exchange);
+    if (facts !== undefined && caller.kind === 'certificate') facts.user = caller.userInfo.user;
   }
 
   about(exchange: Exchange, resource: Resource, namespace: string): void {
@@ -102,6 +113,7 @@ export class RequestLog {
       version: facts.resource?.version ?? '',
       resource: facts.resource?.plural ?? '',
       namespace: facts.namespace,
+      user: facts.user,
       source: facts.source,
       reason: facts.reason,
       durationMs: isLongRunningTarget(target) ? undefined : latencyMs,

@@ -155,6 +155,7 @@ export class Route {
       exchange.respondStatus(caller.status);
       return;
     }
+    log.by(exchange, caller);
     this.#serve(exchange, caller).then(
       (served) => {
         if (served.kind === 'served') log.servedFromCache(exchange);

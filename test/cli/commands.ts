@@ -18,8 +18,9 @@ export class Command {
   /** Everything it wrote so far, both streams. */
   output = '';
 
-  constructor(words: readonly string[]) {
-    this.#child = spawn(process.execPath, [program, ...words], {
+  /** `nodeFlags` are for Node itself. */
+  constructor(words: readonly string[], nodeFlags: readonly string[] = []) {
+    this.#child = spawn(process.execPath, [...nodeFlags, program, ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const take = (chunk: Buffer) => {

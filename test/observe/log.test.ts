@@ -109,6 +109,7 @@ describe('request lines', () => {
     verb: 'list',
     resource: 'v1/pods',
     namespace: '',
+    user: '',
     code: 200,
     source: 'cache',
     reason: '',

@@ -35,6 +35,8 @@ export interface LoggedRequest {
   readonly reason?: string;
   readonly code: number;
   readonly auditId: string;
+  /** Where a certificate says who asks. */
+  readonly user?: string;
 }
 
 export class Watershed {
