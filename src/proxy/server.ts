@@ -18,6 +18,7 @@ import type { Exchange } from './exchange.ts';
 import { FrontHttp1, type UpgradeRequest } from './front-http1.ts';
 import { FrontHttp2 } from './front-http2.ts';
 import { Shares } from './shares.ts';
+import { StartQueue } from './start-queue.ts';
 import { DEFAULT_SERVER_LIMITS, ServerStats, type ServerLimits } from './limits.ts';
 
 /** The certificate to show; `ServingCertificate` is one. */
@@ -51,6 +52,7 @@ export class ProxyServer {
   readonly #http1: FrontHttp1;
   readonly #http2: FrontHttp2;
   readonly #addresses: Shares;
+  readonly #starts = new StartQueue();
   #nextConnectionId = 1;
 
   constructor(options: ProxyServerOptions) {
@@ -60,7 +62,8 @@ export class ProxyServer {
     const shared = {
       limits: this.#limits,
       stats: this.stats,
-      handle: (exchange: Exchange) => this.#handle(exchange),
+      handle: (exchange: Exchange) =>
+        this.#starts.add(exchange.connection.id, () => this.#start(exchange)),
     };
     this.#http1 = new FrontHttp1({ ...shared, upgrade: options.upgrade });
     this.#http2 = new FrontHttp2(shared);
@@ -173,6 +176,12 @@ export class ProxyServer {
     socket.once('close', () => this.stats.openConnections--);
     if (socket.alpnProtocol === 'h2') this.#http2.accept(socket, use);
     else this.#http1.accept(socket, use);
+  }
+
+  #start(exchange: Exchange): boolean {
+    if (exchange.aborted) return false;
+    this.#handle(exchange);
+    return true;
   }
 
   #handle(exchange: Exchange): void {
