@@ -23,6 +23,7 @@ import type { Exchange } from './exchange.ts';
 import { FrontHttp1, type UpgradeRequest } from './front-http1.ts';
 import { FrontHttp2 } from './front-http2.ts';
 import { Shares } from './shares.ts';
+import { StartQueue } from './start-queue.ts';
 import { DEFAULT_SERVER_LIMITS, ServerStats, type ServerLimits } from './limits.ts';
 
 /** The certificate to show; `ServingCertificate` is one. */
@@ -66,6 +67,7 @@ export class ProxyServer {
   /** Connections whose peer showed a certificate, good or bad. */
   readonly #certified = new Set<TLSSocket>();
   readonly #addresses: Shares;
+  readonly #starts = new StartQueue();
   #nextConnectionId = 1;
 
   constructor(options: ProxyServerOptions) {
@@ -75,7 +77,8 @@ export class ProxyServer {
     const shared = {
       limits: this.#limits,
       stats: this.stats,
-      handle: (exchange: Exchange) => this.#handle(exchange),
+      handle: (exchange: Exchange) =>
+        this.#starts.add(exchange.connection.id, () => this.#start(exchange)),
     };
     this.#http1 = new FrontHttp1({ ...shared, upgrade: options.upgrade });
     this.#http2 = new FrontHttp2(shared);
@@ -204,6 +207,12 @@ export class ProxyServer {
     });
     if (socket.alpnProtocol === 'h2') this.#http2.accept(socket, use);
     else this.#http1.accept(socket, use);
+  }
+
+  #start(exchange: Exchange): boolean {
+    if (exchange.aborted) return false;
+    this.#handle(exchange);
+    return true;
   }
 
   #handle(exchange: Exchange): void {

@@ -1,0 +1,58 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { STARTS_PER_TURN, StartQueue } from '../../src/proxy/start-queue.ts';
+
+/** Adds requests of connections, in this order; each notes that it was started. */
+function filled(connections: readonly number[]): { queue: StartQueue; started: number[] } {
+  const queue = new StartQueue();
+  const started: number[] = [];
+  for (const connection of connections) {
+    queue.add(connection, () => {
+      started.push(connection);
+      return true;
+    });
+  }
+  return { queue, started };
+}
+
+const many = (connection: number, count: number): number[] =>
+  Array.from({ length: count }, () => connection);
+
+describe('requests', () => {
+  test('are started at once while there are few', () => {
+    const { queue, started } = filled([1, 2, 1]);
+    expect([started, queue.waiting]).toEqual([[1, 2, 1], 0]);
+  });
+
+  test('of one connection wait for those of others when there are many', async () => {
+    const { queue, started } = filled([...many(1, 200), 2, 3, 2]);
+    expect([started.length, queue.waiting]).toEqual([STARTS_PER_TURN, 203 - STARTS_PER_TURN]);
+    await nextTurn();
+    expect(started.slice(STARTS_PER_TURN, STARTS_PER_TURN + 6)).toEqual([1, 2, 3, 1, 2, 1]);
+    expect(started).toHaveLength(2 * STARTS_PER_TURN);
+    while (queue.waiting > 0) await nextTurn();
+    expect(started).toHaveLength(203);
+  });
+
+  test('that were given up take no place of others', async () => {
+    const queue = new StartQueue();
+    const started: number[] = [];
+    for (let i = 0; i < 500; i++) {
+      queue.add(1, () => {
+        if (i % 10 === 0) started.push(i);
+        return i % 10 === 0;
+      });
+    }
+    const before = started.length;
+    await nextTurn();
+    expect(started.length - before).toBe(STARTS_PER_TURN);
+  });
+
+  test('that come later are started at once again', async () => {
+    const { queue, started } = filled(many(1, STARTS_PER_TURN + 1));
+    while (queue.waiting > 0) await nextTurn();
+    await nextTurn();
+    queue.add(2, () => started.push(2) > 0);
+    expect(started.at(-1)).toBe(2);
+  });
+});
