@@ -14,9 +14,9 @@
  */
 import { constants } from 'node:crypto';
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { NO_PEER, peerOf } from '../auth/certificate.ts';
+import { NO_PEER, peerOf, type Peer } from '../auth/certificate.ts';
 import { internalError } from '../k8s/status.ts';
 import { drain, type DrainResult, type EndableWatches } from './drain.ts';
 import type { Exchange } from './exchange.ts';
@@ -64,6 +64,8 @@ export class ProxyServer {
   readonly #http2: FrontHttp2;
   /** Connections whose peer showed a certificate, good or bad. */
   readonly #certified = new Set<TLSSocket>();
+  /** Handshakes under way by their peer, with the authority they began under and are verified with. */
+  readonly #handshakes = new Map<string, Buffer>();
   #nextConnectionId = 1;
 
   constructor(options: ProxyServerOptions) {
@@ -152,16 +154,39 @@ export class ProxyServer {
     });
     listener.on('drop', () => this.stats.droppedConnections++);
     certificate.onChange(() => listener.setSecureContext(context()));
-    clientAuthority?.onChange(() => {
+    if (clientAuthority === undefined) return listener;
+    listener.on('connection', (socket) => this.#beginHandshake(socket, clientAuthority));
+    clientAuthority.onChange(() => {
       listener.setSecureContext(context());
       for (const socket of this.#certified) socket.destroy();
     });
     return listener;
   }
 
+  #beginHandshake(socket: Socket, { bundle }: AuthorityProvider): void {
+    const key = addressOf(socket);
+    this.#handshakes.set(key, bundle);
+    socket.once('close', () => this.#handshakes.delete(key));
+  }
+
+  /** A handshake that outlived its authority was verified with one that vouches for nobody any more. */
+  #peerOf(socket: TLSSocket): Peer | undefined {
+    const { clientAuthority } = this.#options;
+    if (clientAuthority === undefined) return NO_PEER;
+    const key = addressOf(socket);
+    const isCurrent = this.#handshakes.get(key) === clientAuthority.bundle;
+    this.#handshakes.delete(key);
+    const peer = peerOf(socket);
+    return isCurrent || peer.kind === 'none' ? peer : undefined;
+  }
+
   #accept(socket: TLSSocket): void {
     socket.on('error', ignore);
-    const peer = this.#options.clientAuthority === undefined ? NO_PEER : peerOf(socket);
+    const peer = this.#peerOf(socket);
+    if (peer === undefined) {
+      socket.destroy();
+      return;
+    }
     const use = {
       id: this.#nextConnectionId++,
       peer,
@@ -208,6 +233,11 @@ function clientContext({ bundle }: AuthorityProvider): SecureContextOptions {
     allowPartialTrustChain: true,
     secureOptions: constants.SSL_OP_NO_TICKET,
   };
+}
+
+/** No two open connections of one port share it. */
+function addressOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** An IPv4 peer of a dual-stack listener, written as Go writes it. */
