@@ -12,14 +12,16 @@ import { requestLog } from './observe/log.ts';
 import { Metrics } from './observe/metrics.ts';
 import { RequestCounters } from './observe/requests.ts';
 import type { ProxyStatus, ReadStatus } from './observe/status.ts';
-import { Admission, DEFAULT_ADMISSION_LIMITS } from './proxy/admit.ts';
+import type { AdmissionLimits } from './proxy/admit.ts';
+import { Admission } from './proxy/admit.ts';
 import { BufferPool } from './proxy/buffer-pool.ts';
 import { EventWriter } from './proxy/event-writer.ts';
 import { FlushScheduler } from './proxy/flush.ts';
 import { Compressor } from './proxy/gzip.ts';
+import type { ServerStats } from './proxy/limits.ts';
+import { ListTurns } from './proxy/list-turns.ts';
 import { OpenWatches } from './proxy/open-watches.ts';
 import { PassThrough } from './proxy/pass-through.ts';
-import { Places } from './proxy/places.ts';
 import type { FinishedExchange } from './proxy/request-log.ts';
 import { RequestLog } from './proxy/request-log.ts';
 import { Route } from './proxy/route.ts';
@@ -41,11 +43,14 @@ export interface ServingSources {
   readonly subjects: Subjects;
 }
 
+type ServingLimitsReached = Omit<ProxyStatus['limits'], keyof ServerStats['limits']>;
+
 export class Serving {
   readonly route: Route;
   readonly flush: FlushScheduler;
   readonly watches: OpenWatches;
   readonly admission: Admission;
+  readonly turns: ListTurns;
   readonly upgrades: UpgradeRelay;
   readonly requests = new RequestCounters();
   readonly watchCounters = new WatchCounters();
@@ -72,11 +77,10 @@ export class Serving {
     });
     const callers = new Callers(this.#authorizer);
     this.#rechecks = new WatchRechecks(this.#authorizer, config.auth);
-    this.admission = new Admission({
-      ...DEFAULT_ADMISSION_LIMITS,
-      maxWatches: config.limits.maxOpenWatches,
-    });
+    this.admission = new Admission(admissionLimits(config));
+    this.turns = new ListTurns({ ...config.limits, maxConcurrent: config.list.maxConcurrent });
     this.#passThrough = new PassThrough(upstream, accounts?.impersonator);
+    this.#passThrough.onAnswer = (exchange, status) => this.admission.answered(exchange, status);
     this.watches = new OpenWatches(this.#rechecks, this.#passThrough);
     this.upgrades = new UpgradeRelay({
       authority: upstream.authority,
@@ -113,7 +117,7 @@ export class Serving {
       },
       listServices: {
         pool: new BufferPool(config.list.chunkBytes, config.list.maxConcurrent),
-        places: new Places(config.list.maxConcurrent),
+        turns: this.turns,
         gzip: this.compressor,
       },
       log: this.#requestLog(),
@@ -133,6 +137,11 @@ export class Serving {
   /** Puts the proof of a consistent read into the histogram. */
   observeProof(proof: string, tookMs: number): void {
     this.#metrics?.observeProof(proof, tookMs);
+  }
+
+  limitsReached(): ServingLimitsReached {
+    const { refused } = this.admission;
+    return { ...refused, ...this.turns.reached, upgrades: this.upgrades.overLimit };
   }
 
   authorizationStatus(): ProxyStatus['authorization'] {
@@ -170,4 +179,23 @@ export class Serving {
       this.#logger.error({ err }, 'Failed to serve from memory'),
     );
   }
+}
+
+/** Of the connections for short calls no more is used by one identity, nor by all strangers. */
+const MOST_FORWARDED = 0.5;
+
+function admissionLimits({ limits, upstream }: Config): AdmissionLimits {
+  const most = Math.max(1, Math.floor(upstream.maxForwardedCalls * MOST_FORWARDED));
+  return {
+    maxWatches: limits.maxOpenWatches,
+    maxWatchesPerIdentity: limits.maxWatchesPerIdentity,
+    maxInFlight: limits.maxRequests,
+    maxInFlightPerConnection: limits.maxRequestsPerConnection,
+    maxInFlightPerIdentity: limits.maxRequestsPerIdentity,
+    maxStrangers: limits.maxUnauthenticated,
+    maxStrangersPerAddress: limits.maxUnauthenticatedPerAddress,
+    maxStrangersForwarded: most,
+    maxForwardedPerIdentity: most,
+    maxFilterGroupsPerIdentity: limits.maxFilterGroupsPerIdentity,
+  };
 }

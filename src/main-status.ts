@@ -25,6 +25,8 @@ export interface StatusParts {
   readonly upstream: () => UpstreamStatus;
   readonly discoveredResources: () => number;
   readonly authorization: () => ProxyStatus['authorization'];
+  readonly limits: () => ProxyStatus['limits'];
+  readonly strangers: () => number;
   readonly compression: ProxyStatus['compression'];
 }
 
@@ -44,9 +46,11 @@ export function readStatus(parts: StatusParts): ProxyStatus {
       http1: server.openConnections - server.openSessions,
       http2: server.openSessions,
       accepted: server.connections,
-      refused: server.droppedConnections,
+      refused: server.droppedConnections + server.handshakeFailures,
     },
     authorization: parts.authorization(),
+    limits: parts.limits(),
+    strangers: parts.strangers(),
     compression: {
       bodies: parts.compression.bodies,
       plainBytes: parts.compression.plainBytes,

@@ -95,6 +95,7 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
     clientAuthority,
     limits: {
       maxConnections: config.limits.maxConnections,
+      maxConnectionsPerAddress: config.limits.maxConnectionsPerAddress,
       maxHeaderBytes: config.limits.maxHeaderBytes,
       maxConcurrentStreams: config.http2.maxConcurrentStreams,
       maxSessionMemoryMb: Math.ceil(config.http2.maxSessionMemoryBytes / 1024 ** 2),
@@ -121,6 +122,8 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
       upstream: () => upstreamStatus(upstream, discovery),
       discoveredResources: () => discovery.resources().size,
       authorization: () => serving.authorizationStatus(),
+      limits: () => ({ ...server.stats.limits, ...serving.limitsReached() }),
+      strangers: () => serving.admission.strangers,
       compression: serving.compressor,
     });
   const admin = await listenAdmin(config, logger, serving, status);

@@ -5,6 +5,7 @@
 import { boolean, bytes, choice, duration, integer, path, string, strings } from './option.ts';
 import type { Form, Option } from './option.ts';
 import { isAddress, isHost, splitHostAndPort } from './host-and-port.ts';
+import { limits } from './limit-options.ts';
 
 export const API_VERSION = 'watershed.dev/v1alpha1';
 export const KIND = 'ProxyConfiguration';
@@ -279,31 +280,6 @@ const http2 = {
   ),
 };
 
-const limits = {
-  maxHeaderBytes: bytes('128Ki', 'Most bytes of request headers; more is answered with 431.', {
-    minimum: 4 * KIBIBYTE,
-    maximum: MEBIBYTE,
-  }),
-  maxConnections: integer(20_000, 'Client connections open at the same time.', {
-    minimum: 1,
-    maximum: 1_000_000,
-  }),
-  maxOpenWatches: integer(
-    200_000,
-    'Watches served from memory at the same time; more are answered with 429 and Retry-After.',
-    { minimum: 1, maximum: 10_000_000 },
-  ),
-  maxSelectorBytes: bytes('8Ki', 'Requests with a longer selector are passed through.', {
-    minimum: 0,
-    maximum: MEBIBYTE,
-  }),
-  maxFilterGroupsPerLane: integer(
-    20_000,
-    'Different selectors watched at the same time on one resource; more are passed through.',
-    { minimum: 1, maximum: 1_000_000 },
-  ),
-};
-
 const auth = {
   allowTtl: duration('10s', 'How long a permission that was granted is remembered.', {
     minimum: 0,
@@ -387,7 +363,8 @@ export const sectionDocs: Readonly<Record<keyof typeof options, string>> = Objec
   features:
     'What is offered to clients beyond what the apiserver has turned on, named as its feature gates.',
   http2: 'Client connections that speak HTTP/2.',
-  limits: 'Bounds on what clients may ask for.',
+  limits:
+    'Bounds on what clients may ask for; watershed_limits_reached_total counts how often each was reached.',
   auth: 'How long answers of the apiserver about permissions are believed.',
   shutdown: 'How the proxy leaves.',
   scanner: 'What is accepted from the apiserver.',

@@ -3,7 +3,7 @@
 
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { metricTable, proofDuration, requestDuration } from './metric-table.ts';
-import type { HistogramDefinition, MetricDefinition } from './metric-table.ts';
+import type { HistogramDefinition, MetricDefinition } from './metric.ts';
 import type { RequestCounters, FinishedRequest } from './requests.ts';
 import type { ProxyStatus, ReadStatus } from './status.ts';
 

@@ -129,6 +129,36 @@ export interface ConnectionStatus {
   readonly refused: number;
 }
 
+/** Times each limit was the reason for a refusal; a closed set of words, which are labels. */
+export interface LimitsReached {
+  /** Connections of all. */
+  readonly connections: number;
+  readonly connections_per_address: number;
+  /** Connections cut: streams reset, PING and SETTINGS, and those without a request in time. */
+  readonly stream_resets: number;
+  readonly control_frames: number;
+  readonly silent_connections: number;
+  /** Requests waiting behind one another on an HTTP/1.1 connection. */
+  readonly pipelined: number;
+  /** Answered 431. */
+  readonly header_bytes: number;
+  readonly watches: number;
+  readonly watches_per_identity: number;
+  readonly requests: number;
+  readonly requests_per_connection: number;
+  readonly requests_per_identity: number;
+  readonly forwarded_per_identity: number;
+  readonly unauthenticated: number;
+  readonly unauthenticated_per_address: number;
+  readonly unauthenticated_forwarded: number;
+  readonly filter_groups_per_identity: number;
+  readonly lists: number;
+  readonly lists_per_identity: number;
+  /** LISTs whose client took nothing for long. */
+  readonly stalled_lists: number;
+  readonly upgrades: number;
+}
+
 export interface UpstreamStatus {
   readonly url: string;
   readonly connected: boolean;
@@ -190,6 +220,9 @@ export interface ProxyStatus {
   readonly watches: WatchStatus;
   readonly connections: ConnectionStatus;
   readonly authorization: AuthorizationStatus;
+  readonly limits: LimitsReached;
+  /** Requests and watches of strangers now. */
+  readonly strangers: number;
   readonly compression: CompressionStatus;
   readonly eventLoop: EventLoopStatus;
   readonly memory: MemoryStatus;

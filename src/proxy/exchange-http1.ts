@@ -26,6 +26,8 @@ export interface ExchangeHttp1Options {
   readonly connection: ConnectionUse;
   /** How long an unread request body may go on after the answer before the connection is cut. */
   readonly lingerMs: number;
+  /** How long a whole answer may wait for the client to take it. */
+  readonly stallMs: number;
 }
 
 export class ExchangeHttp1 implements Exchange {
@@ -37,6 +39,7 @@ export class ExchangeHttp1 implements Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #lingerMs: number;
+  readonly #stallMs: number;
   readonly #life = new ExchangeLife();
   #sink: BodySink | null = null;
   #id = '';
@@ -49,6 +52,7 @@ export class ExchangeHttp1 implements Exchange {
     this.#request = request;
     this.#response = response;
     this.#lingerMs = options.lingerMs;
+    this.#stallMs = options.stallMs;
     response.sendDate = false;
     request.on('error', ignore);
     response.on('error', ignore);
@@ -139,6 +143,7 @@ export class ExchangeHttp1 implements Exchange {
   #whole(status: number, headers: string[], body: Uint8Array): void {
     this.#response.writeHead(status, localHeaders(this.id, headers));
     this.#response.end(isBodiless(this.method, status) ? undefined : body);
+    this.#life.endWithin(this.#stallMs, () => this.destroy());
   }
 
   /** The answer is out: what is left of the request body is thrown away, but not for ever. */

@@ -72,11 +72,19 @@ export class ExchangeHttp2 implements Exchange {
   readonly hasBody: boolean;
   status = 0;
   readonly #stream: ServerHttp2Stream;
+  readonly #stallMs: number;
   readonly #life = new ExchangeLife();
   #sink: BodySink | null = null;
   #id = '';
 
-  constructor(stream: ServerHttp2Stream, head: RequestHeadHttp2, connection: ConnectionUse) {
+  /** `stallMs`: how long a whole answer may wait for the client to take it. */
+  constructor(
+    stream: ServerHttp2Stream,
+    head: RequestHeadHttp2,
+    connection: ConnectionUse,
+    stallMs: number,
+  ) {
+    this.#stallMs = stallMs;
     this.method = head.method;
     this.target = head.target;
     this.rawHeaders = head.rawHeaders;
@@ -169,6 +177,7 @@ export class ExchangeHttp2 implements Exchange {
   #whole(status: number, rawHeaders: readonly string[], body: Uint8Array): void {
     this.#sendHead(status, localHeaders(this.id, rawHeaders));
     if (!this.#stream.writableEnded) this.#stream.end(body);
+    this.#life.endWithin(this.#stallMs, () => this.destroy());
   }
 
   #sendHead(status: number, rawHeaders: readonly string[]): void {

@@ -24,6 +24,8 @@ export interface ConnectionUse {
   readonly peer: Peer;
   /** Unary requests being answered, counted by Admission. */
   inFlight: number;
+  /** Upstream accepted the token of a request that came on it. */
+  vouched: boolean;
 }
 
 export interface Exchange {
@@ -150,6 +152,14 @@ export class ExchangeLife {
     this.#onAbort = [];
     this.#onClose = [];
     for (const callback of callbacks) callback();
+  }
+
+  /** Calls `destroy` when it is not over by then: a client may ask and never take the answer. */
+  endWithin(ms: number, destroy: () => void): void {
+    if (this.#phase !== 'open') return;
+    const timer = setTimeout(destroy, ms);
+    timer.unref();
+    this.#onClose.push(() => clearTimeout(timer));
   }
 
   onAbort(callback: () => void): void {

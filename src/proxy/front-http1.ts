@@ -128,6 +128,7 @@ export class FrontHttp1 {
       connection.waiting.push(() => this.#start(connection, request, response));
     } else {
       this.#stats.rejected++;
+      this.#stats.limits.pipelined++;
       connection.socket.destroy();
     }
   }
@@ -140,6 +141,7 @@ export class FrontHttp1 {
     const exchange = new ExchangeHttp1(request, response, {
       connection: connection.use,
       lingerMs: this.#limits.lingerMs,
+      stallMs: this.#limits.stallMs,
     });
     exchange.onClose(() => {
       this.#stats.openRequestsHttp1--;
@@ -201,10 +203,12 @@ export class FrontHttp1 {
     const answerable = socket.writable && connection?.current === null;
     if (answerable && error.code === 'HPE_HEADER_OVERFLOW') {
       this.#stats.rejected++;
+      this.#stats.limits.header_bytes++;
       answerTooLargeAndClose(socket, this.#limits.lingerMs);
     } else if (answerable && error.code?.startsWith('HPE_') === true) {
       this.#reject(socket, 'malformed HTTP request');
     } else if (!socket.writableEnded) {
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') this.#stats.limits.silent_connections++;
       // Else an answer is under way already, and its own timer closes the socket.
       socket.destroy();
     }

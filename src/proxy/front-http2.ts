@@ -18,6 +18,7 @@ import { badRequest } from '../k8s/status.ts';
 import { ExchangeHttp2, requestHeadHttp2 } from './exchange-http2.ts';
 import type { ConnectionUse, Exchange } from './exchange.ts';
 import { headerListBytes, refusal } from './headers.ts';
+import { FloodMeter } from './flood-meter.ts';
 import type { ServerLimits, ServerStats } from './limits.ts';
 import { HEADERS_TOO_LARGE } from './raw-answer.ts';
 
@@ -35,8 +36,8 @@ interface Connection {
   idleSinceMs: number;
   openStreams: number;
   streams: number;
-  resets: number;
-  resetWindowStartMs: number;
+  readonly resets: FloodMeter;
+  readonly controlFrames: FloodMeter;
 }
 
 /** The stream id that announces an end without refusing anything yet (RFC 9113 6.8). */
@@ -72,6 +73,7 @@ export class FrontHttp2 {
   accept(socket: TLSSocket, use: ConnectionUse): void {
     const session = performServerHandshake(socket, this.#sessionOptions());
     const nowMs = Date.now();
+    const { resetWindowMs } = this.#limits;
     const connection: Connection = {
       use,
       session,
@@ -79,8 +81,8 @@ export class FrontHttp2 {
       idleSinceMs: nowMs,
       openStreams: 0,
       streams: 0,
-      resets: 0,
-      resetWindowStartMs: nowMs,
+      resets: new FloodMeter(resetWindowMs, nowMs),
+      controlFrames: new FloodMeter(resetWindowMs, nowMs),
     };
     this.#connections.add(connection);
     this.#stats.sessions++;
@@ -91,6 +93,9 @@ export class FrontHttp2 {
     session.on('stream', (stream, _headers, _flags, rawHeaders) =>
       this.#onStream(connection, stream, rawHeaders),
     );
+    // nghttp2 answers these by itself, as fast as they come; it only minds a client that does not read.
+    session.on('ping', () => this.#onControlFrame(connection));
+    session.on('remoteSettings', () => this.#onControlFrame(connection));
     session.on('error', () => {
       // Reset floods, frames out of order, GOAWAY codes of Go clients (golang/go#80759): the peer's.
       this.#stats.sessionErrors++;
@@ -159,10 +164,11 @@ export class FrontHttp2 {
       if (stream.rstCode !== constants.NGHTTP2_INTERNAL_ERROR) this.#onReset(connection);
     });
     const head = requestHeadHttp2(rawHeaders);
-    const exchange = new ExchangeHttp2(stream, head, connection.use);
+    const exchange = new ExchangeHttp2(stream, head, connection.use, this.#limits.stallMs);
     if (stream.destroyed) return;
     if (headerListBytes(rawHeaders) > this.#limits.maxHeaderBytes) {
       this.#stats.rejected++;
+      this.#stats.limits.header_bytes++;
       const { code, contentType, body } = HEADERS_TOO_LARGE;
       exchange.respondBytes(code, contentType, body);
       return;
@@ -187,13 +193,16 @@ export class FrontHttp2 {
     // A connection that closes aborts its streams too; those are no resets.
     if (connection.socket.destroyed) return;
     this.#stats.resets++;
-    const nowMs = Date.now();
-    if (nowMs - connection.resetWindowStartMs > this.#limits.resetWindowMs) {
-      connection.resetWindowStartMs = nowMs;
-      connection.resets = 0;
+    const { maxResets, maxResetsUnvouched } = this.#limits;
+    const most = connection.use.vouched ? maxResets : maxResetsUnvouched;
+    if (connection.resets.add(Date.now()) > most) this.#cut(connection, 'stream_resets');
+  }
+
+  #onControlFrame(connection: Connection): void {
+    if (connection.socket.destroyed) return;
+    if (connection.controlFrames.add(Date.now()) > this.#limits.maxControlFrames) {
+      this.#cut(connection, 'control_frames');
     }
-    connection.resets++;
-    if (connection.resets > this.#limits.maxResets) this.#cut(connection);
   }
 
   #reap(): void {
@@ -206,17 +215,18 @@ export class FrontHttp2 {
         // nghttp2 gave up, but the socket waits for a peer that does not read.
         socket.destroy();
       } else if (streams === 0 && idleMs > headersTimeoutMs) {
-        this.#cut(connection);
+        this.#cut(connection, 'silent_connections');
       } else if (idleMs > idleTimeoutMs + lingerMs) {
-        this.#cut(connection);
+        this.#cut(connection, 'silent_connections');
       } else if (idleMs > idleTimeoutMs) {
         session.close();
       }
     }
   }
 
-  #cut(connection: Connection): void {
+  #cut(connection: Connection, limit: keyof ServerStats['limits']): void {
     this.#stats.cutSessions++;
+    this.#stats.limits[limit]++;
     cut(connection);
   }
 }

@@ -94,6 +94,8 @@ export class PassThrough {
   unanswered = 0;
   /** Upstream broke off in mid answer. */
   brokenOff = 0;
+  /** Told of each answer of upstream, before it is relayed. */
+  onAnswer: ((exchange: Exchange, status: number) => void) | undefined;
   readonly #upstream: UpstreamForwarder;
   readonly #impersonator: Impersonator | undefined;
   /** Watches under way, so that a drain can end them well. */
@@ -137,6 +139,7 @@ export class PassThrough {
       response = await this.#forward(exchange, passing, abort.signal);
       // The body reports an abort as an error; from here on somebody must listen.
       response.body.on('error', ignore);
+      this.onAnswer?.(exchange, response.status);
       if (exchange.aborted) {
         response.body.destroy();
         return;

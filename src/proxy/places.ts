@@ -1,4 +1,4 @@
-/** A bounded number of places; who finds none waits in line. */
+/** A bounded number of places; who finds none waits in line. For work whose pieces are alike, whoever they are for. */
 export class Places {
   readonly #max: number;
   #taken = 0;

@@ -25,6 +25,7 @@ import type { Resource } from '../k8s/resource.ts';
 import { fitsScope, parseRequestTarget } from '../k8s/request-target.ts';
 import { supportsFields } from '../k8s/selectable-fields.ts';
 import type { Admission } from './admit.ts';
+import { costlyGroup } from './costly-group.ts';
 import type { Exchange } from './exchange.ts';
 import { headerCount } from './headers.ts';
 import { unreachable } from './pass-through.ts';
@@ -169,10 +170,13 @@ export class Route {
     );
   }
 
+  /** Not at once: the reset that came behind it in the same packet is seen first, and costs upstream nothing then. */
   #pass(exchange: Exchange, reason: string, passing: Passing): void {
-    if (exchange.aborted) return;
-    this.#parts.log.passedThrough(exchange, reason);
-    this.#parts.passThrough.serve(exchange, passing);
+    setImmediate(() => {
+      if (exchange.aborted || !this.#parts.admission.forward(exchange)) return;
+      this.#parts.log.passedThrough(exchange, reason);
+      this.#parts.passThrough.serve(exchange, passing);
+    });
   }
 
   async #serve(exchange: Exchange, caller: Credential): Promise<Served | Refused> {
@@ -226,6 +230,7 @@ export class Route {
     if (decision.kind !== 'allow') {
       return notServed(`permission ${decision.kind === 'deny' ? decision.reason : decision.kind}`);
     }
+    this.#parts.admission.vouch(exchange);
     const entry = await this.#parts.lanes.get(subject, mayOpen);
     if (entry === undefined) return notServed(mayOpen ? 'lane not ready' : 'field selector');
     if (exchange.aborted) return notServed('client gone');
@@ -248,8 +253,8 @@ export class Route {
     eligible: Eligible,
     authorized: Authorized,
     credential: Credential,
-  ): Promise<Served> {
-    const { barrierTimeoutMs, listServices, watchServices, watches } = this.#parts;
+  ): Promise<Served | Refused> {
+    const { admission, barrierTimeoutMs, listServices, watchServices, watches } = this.#parts;
     const { namespace } = eligible.target;
     if (eligible.verb === 'get') {
       const { target, options } = eligible;
@@ -266,6 +271,8 @@ export class Route {
     }
     const request = { exchange, entry, namespace, options: eligible.options, barrierTimeoutMs };
     if (eligible.verb === 'list') return serveList(listServices, request, authorized);
+    const group = costlyGroup(entry.lane, namespace, eligible.options);
+    if (group !== undefined && !admission.filterGroup(exchange, group)) return REFUSED;
     const served = await serveWatch(watchServices, request, authorized);
     if (served.kind === 'not-served') return served;
     if (served.value !== undefined) watches.add(served.value, exchange, authorized, credential);

@@ -75,7 +75,7 @@ export async function serveList(
   };
   const writer = new ListWriter(services, plan, exchange);
   entry.usedAt = performance.now();
-  if (!(await writer.run())) return notServed('view left the window');
+  if ((await writer.run()) === 'lost') return notServed('view left the window');
   return { kind: 'served', value: undefined };
 }
 

@@ -22,6 +22,7 @@ import { drain, type DrainResult, type EndableWatches } from './drain.ts';
 import type { Exchange } from './exchange.ts';
 import { FrontHttp1, type UpgradeRequest } from './front-http1.ts';
 import { FrontHttp2 } from './front-http2.ts';
+import { Shares } from './shares.ts';
 import { DEFAULT_SERVER_LIMITS, ServerStats, type ServerLimits } from './limits.ts';
 
 /** The certificate to show; `ServingCertificate` is one. */
@@ -66,11 +67,13 @@ export class ProxyServer {
   readonly #certified = new Set<TLSSocket>();
   /** Handshakes under way by their peer, with the authority they began under and are verified with. */
   readonly #handshakes = new Map<string, Buffer>();
+  readonly #addresses: Shares;
   #nextConnectionId = 1;
 
   constructor(options: ProxyServerOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
+    this.#addresses = new Shares(this.#limits.maxConnectionsPerAddress);
     const shared = {
       limits: this.#limits,
       stats: this.stats,
@@ -152,7 +155,12 @@ export class ProxyServer {
       this.stats.handshakeFailures++;
       socket.destroy();
     });
-    listener.on('drop', () => this.stats.droppedConnections++);
+    // Before the listener of TLS itself: a handshake is what costs.
+    listener.prependListener('connection', (socket) => this.#countAddress(socket));
+    listener.on('drop', () => {
+      this.stats.droppedConnections++;
+      this.stats.limits.connections++;
+    });
     certificate.onChange(() => listener.setSecureContext(context()));
     if (clientAuthority === undefined) return listener;
     listener.on('connection', (socket) => this.#beginHandshake(socket, clientAuthority));
@@ -180,6 +188,19 @@ export class ProxyServer {
     return isCurrent || peer.kind === 'none' ? peer : undefined;
   }
 
+  /** Connections of one address, those still in their handshake included. */
+  #countAddress(socket: Socket): void {
+    const address = plainAddress(socket.remoteAddress ?? '');
+    if (this.#addresses.isFull(address)) {
+      this.stats.droppedConnections++;
+      this.stats.limits.connections_per_address++;
+      socket.destroy();
+      return;
+    }
+    this.#addresses.add(address);
+    socket.once('close', () => this.#addresses.give(address));
+  }
+
   #accept(socket: TLSSocket): void {
     socket.on('error', ignore);
     const peer = this.#peerOf(socket);
@@ -192,6 +213,7 @@ export class ProxyServer {
       peer,
       remoteAddress: plainAddress(socket.remoteAddress ?? ''),
       inFlight: 0,
+      vouched: false,
     };
     // No address: the peer is gone already.
     if (!this.#listener.listening || use.remoteAddress === '') {

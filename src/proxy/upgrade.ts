@@ -62,6 +62,8 @@ export class UpgradeRelay {
   /** Waiting for upstream's status, or spliced. */
   open = 0;
   total = 0;
+  /** Answered 429. */
+  overLimit = 0;
   /** Upstream answered something else than 101. */
   refused = 0;
   /** Upstream did not answer. */
@@ -78,6 +80,7 @@ export class UpgradeRelay {
   serve(request: UpgradeRequest, client: Duplex, head: Buffer): void {
     client.on('error', ignore);
     if (this.open >= this.#limits.maxUpgrades) {
+      this.overLimit++;
       const status = tooManyRequests('Too many upgraded connections', RETRY_AFTER_SECONDS);
       answerStatusAndClose(client, status, this.#limits.lingerMs);
       return;

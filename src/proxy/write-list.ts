@@ -1,25 +1,26 @@
 /**
  * The body of a LIST: objects copied out of the slabs into one reused buffer at a time, written under back-pressure. A big
- * list never holds the loop for more than about a millisecond, and only a bounded number of them run at once; small ones
- * need no place. Copying into reused buffers runs at 3-8 GB/s; fresh buffers or concatenation stop the world
+ * list never holds the loop for more than about a millisecond, and each piece needs a turn of its own (list-turns.ts), which
+ * is given back before the client has taken the bytes. Copying into reused buffers runs at 3-8 GB/s; fresh buffers or concatenation stop the world
  * (cache-measurements 5).
  */
 import type { Filter } from '../cache/filter.ts';
 import type { Lane } from '../cache/lane.ts';
 import type { ObjectWalk, View } from '../cache/snapshot.ts';
 import { type ObjectForm, StoredObject } from '../k8s/encoding.ts';
+import { tooManyRequests } from '../k8s/status.ts';
 import { breathe } from './breathe.ts';
 import type { BufferPool } from './buffer-pool.ts';
 import type { Exchange } from './exchange.ts';
 import type { Compressor } from './gzip.ts';
 import { GZIP_HEADERS, GZIP_THRESHOLD_BYTES, respondWhole } from './gzip.ts';
-import type { Places } from './places.ts';
+import { holderOf } from './holder.ts';
+import type { ListTurns } from './list-turns.ts';
 import type { Sink } from './sink.ts';
 
 export interface ListServices {
   readonly pool: BufferPool;
-  /** Places for lists that need more than one buffer. */
-  readonly places: Places;
+  readonly turns: ListTurns;
   readonly gzip: Compressor;
 }
 
@@ -44,9 +45,19 @@ const SLICE_OBJECTS = 64;
 /** Objects measured before the loop gets a turn: about a millisecond. */
 const MEASURED_OBJECTS = 4000;
 const NO_BUFFER = Buffer.alloc(0);
+/** A whole body up to this length is not counted as a LIST under way: it lies in the socket's own buffers. */
+const UNCOUNTED_BYTES = 16 * 1024;
+const RETRY_AFTER_SECONDS = 1;
+const TOO_MANY_LISTS = 'Too many lists are being sent, please try again later.';
 
 /** Why filling the buffer stopped: nothing is left, the next item does not fit, or others have their turn. */
 type Filled = 'complete' | 'full' | 'slice';
+
+/**
+ * `answered`: the body is handed over, a refusal was sent, or the client is gone. `lost`: the view went before anything was
+ * sent.
+ */
+export type ListOutcome = 'answered' | 'lost';
 
 export class ListWriter {
   readonly #services: ListServices;
@@ -59,6 +70,10 @@ export class ListWriter {
   #left: number;
   #items = 0;
   readonly #object = new StoredObject();
+  readonly #key: string;
+  /** In `turns`: a turn is used, and this LIST is counted as under way. */
+  #hasTurn = false;
+  #counted = false;
 
   constructor(services: ListServices, plan: ListPlan, exchange: Exchange) {
     this.#services = services;
@@ -67,56 +82,85 @@ export class ListWriter {
     this.#walk = plan.lane.candidates(plan.filter, plan.view.position, plan.from);
     this.#left = plan.items;
     this.#gzip = services.gzip.accepts(exchange);
+    this.#key = holderOf(exchange).key;
   }
 
-  /** Resolves when the body is handed over, or the client is gone; false when the view was lost before anything was sent. */
-  async run(): Promise<boolean> {
+  async run(): Promise<ListOutcome> {
     const { lane, objects, continueToken, remaining, shards } = this.#plan;
-    const { pool } = this.#services;
     const meta = { revision: this.#plan.view.revision, continueToken, remaining, shards };
     lane.counters.lists++;
     const itemsBytes = objects.headNeeds === 'nothing' ? 0 : await this.#measure();
-    if (itemsBytes === undefined || this.#walk.expired) return false;
+    if (itemsBytes === undefined || this.#walk.expired) return 'lost';
     const head = objects.listHead(meta, itemsBytes);
     const tail = objects.listTail(meta, itemsBytes);
-    // What overflows the buffer is then surely long enough for gzip.
-    const least = this.#gzip ? GZIP_THRESHOLD_BYTES : 0;
-    this.#buffer = pool.take(Math.max(pool.bufferBytes, least, head.length, tail.length));
     try {
-      this.#append(head);
-      const filled = this.#fill();
-      if (this.#fits(filled, tail)) {
-        await this.#respondWhole(tail);
-        return true;
-      }
-      this.#walk.pause();
-      return await this.#inPlace(filled, tail);
+      return await this.#write(head, tail);
     } finally {
-      pool.give(this.#buffer);
+      this.#endTurn();
+      if (this.#buffer.length > 0) this.#services.pool.give(this.#buffer);
+      if (this.#counted) this.#services.turns.end(this.#key);
     }
   }
 
-  /** What is not written in one slice waits for a place, and is streamed once the buffer is full. */
-  async #inPlace(begun: Filled, tail: Buffer): Promise<boolean> {
-    const { places } = this.#services;
-    await places.take();
-    try {
-      let filled = begun;
-      while (filled === 'slice') {
-        await breathe();
-        if (this.#exchange.aborted) return true;
-        if (!this.#viewHolds()) return false;
-        filled = this.#fill();
-        this.#walk.pause();
-      }
-      if (this.#exchange.aborted) return true;
-      if (filled !== 'complete' && !this.#viewHolds()) return false;
-      if (this.#fits(filled, tail)) await this.#respondWhole(tail);
-      else await this.#stream(filled, tail);
-      return true;
-    } finally {
-      places.give();
+  async #write(head: Buffer, tail: Buffer): Promise<ListOutcome> {
+    const { pool, turns } = this.#services;
+    if (turns.tryTake()) {
+      this.#hasTurn = true;
+    } else {
+      if (!this.#count()) return this.#refuse();
+      this.#walk.pause();
+      if (!(await this.#takeTurn())) return this.#exchange.aborted ? 'answered' : 'lost';
     }
+    // What overflows the buffer is then surely long enough for gzip.
+    const least = this.#gzip ? GZIP_THRESHOLD_BYTES : 0;
+    this.#buffer = pool.take(Math.max(pool.bufferBytes, least, head.length, tail.length));
+    this.#append(head);
+    let filled = this.#fill();
+    while (filled === 'slice') {
+      if (!this.#count()) return this.#refuse();
+      const more = await this.#next();
+      if (more === undefined) return this.#exchange.aborted ? 'answered' : 'lost';
+      filled = more;
+    }
+    const isWhole = this.#fits(filled, tail);
+    const needsCount = !isWhole || this.#length + tail.length > UNCOUNTED_BYTES;
+    if (needsCount && !this.#count()) return this.#refuse();
+    if (isWhole) await this.#respondWhole(tail);
+    else await this.#stream(filled, tail);
+    return 'answered';
+  }
+
+  /** Counts this LIST as under way; false when there are too many. */
+  #count(): boolean {
+    this.#counted ||= this.#services.turns.begin(this.#key);
+    return this.#counted;
+  }
+
+  #refuse(): ListOutcome {
+    this.#exchange.respondStatus(tooManyRequests(TOO_MANY_LISTS, RETRY_AFTER_SECONDS));
+    return 'answered';
+  }
+
+  /** Waits for a turn; false when it is of no use any more. */
+  async #takeTurn(): Promise<boolean> {
+    await this.#services.turns.take(this.#key);
+    this.#hasTurn = true;
+    return !this.#exchange.aborted && this.#viewHolds();
+  }
+
+  /** The turn lasts until the loop comes round, so that the others come first and so does everything else. */
+  #endTurn(): void {
+    if (!this.#hasTurn) return;
+    this.#hasTurn = false;
+    setImmediate(() => this.#services.turns.give());
+  }
+
+  /** Fills on, in a turn of its own; undefined when nobody reads any more or the view is lost. */
+  async #next(): Promise<Filled | undefined> {
+    this.#walk.pause();
+    this.#endTurn();
+    if (!(await this.#takeTurn())) return undefined;
+    return this.#fill();
   }
 
   #fits(filled: Filled, tail: Buffer): boolean {
@@ -126,6 +170,8 @@ export class ListWriter {
   /** Fits one buffer: answered like any small body. */
   async #respondWhole(tail: Buffer): Promise<void> {
     this.#append(tail);
+    this.#endTurn();
+    if (this.#counted) this.#countUntilClosed();
     const { lane, warnings } = this.#plan;
     const bytes = Buffer.from(this.#buffer.subarray(0, this.#length));
     lane.counters.listBytesSent += bytes.length;
@@ -136,13 +182,24 @@ export class ListWriter {
     });
   }
 
+  /** The body is with the socket, but not with the client. */
+  #countUntilClosed(): void {
+    this.#counted = false;
+    this.#exchange.onClose(() => this.#services.turns.end(this.#key));
+  }
+
   async #stream(begun: Filled, tail: Buffer): Promise<void> {
     const sink = this.#respond();
     let filled = begun;
     while (filled !== 'complete') {
-      if (!(await this.#send(sink))) return;
-      filled = this.#fill();
       this.#walk.pause();
+      if (!(await this.#send(sink))) return;
+      const more = await this.#next();
+      if (more === undefined) {
+        this.#breakOff(sink);
+        return;
+      }
+      filled = more;
     }
     if (this.#length + tail.length > this.#buffer.length && !(await this.#send(sink))) return;
     this.#append(tail);
@@ -158,23 +215,37 @@ export class ListWriter {
 
   /** Writes the buffer and waits until it may be reused; false when nobody reads any more. */
   async #send(sink: Sink): Promise<boolean> {
-    if (this.#length === 0) await breathe();
-    else await this.#written(sink);
+    this.#endTurn();
+    if (this.#length > 0) await this.#written(sink);
     if (sink.closed) return false;
     if (this.#viewHolds()) return true;
-    this.#plan.lane.counters.listsExpired++;
-    sink.destroy();
+    this.#breakOff(sink);
     return false;
   }
 
+  #breakOff(sink: Sink): void {
+    if (sink.closed) return;
+    this.#plan.lane.counters.listsExpired++;
+    sink.destroy();
+  }
+
   #written(sink: Sink): Promise<void> {
+    const { turns } = this.#services;
     const bytes = this.#buffer.subarray(0, this.#length);
     this.#plan.lane.counters.listBytesSent += bytes.length;
     this.#length = 0;
     return new Promise((resolve) => {
-      sink.onReady = resolve;
-      sink.onClose = resolve;
-      if (!sink.write(bytes)) resolve();
+      const stalled = setTimeout(() => {
+        turns.reached.stalled_lists++;
+        sink.destroy();
+      }, turns.limits.stallMs);
+      const taken = (): void => {
+        clearTimeout(stalled);
+        resolve();
+      };
+      sink.onReady = taken;
+      sink.onClose = taken;
+      if (!sink.write(bytes)) taken();
     });
   }
 

@@ -1,10 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  MAX_LANES_SHOWN,
-  metricTable,
-  proofDuration,
-  requestDuration,
-} from '../../src/observe/metric-table.ts';
+import { MAX_LANES_SHOWN } from '../../src/observe/lane-metrics.ts';
+import { metricTable, proofDuration, requestDuration } from '../../src/observe/metric-table.ts';
 import { Metrics } from '../../src/observe/metrics.ts';
 import { RequestCounters } from '../../src/observe/requests.ts';
 import { laneStatus, proxyStatus } from './support.ts';

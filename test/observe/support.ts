@@ -40,6 +40,30 @@ export function laneStatus(over: Partial<LaneStatus> = {}): LaneStatus {
   };
 }
 
+const LIMITS_REACHED: ProxyStatus['limits'] = {
+  connections: 0,
+  connections_per_address: 0,
+  stream_resets: 2,
+  control_frames: 0,
+  silent_connections: 0,
+  pipelined: 0,
+  header_bytes: 0,
+  watches: 0,
+  watches_per_identity: 0,
+  requests: 0,
+  requests_per_connection: 0,
+  requests_per_identity: 0,
+  forwarded_per_identity: 0,
+  unauthenticated: 0,
+  unauthenticated_per_address: 0,
+  unauthenticated_forwarded: 0,
+  filter_groups_per_identity: 0,
+  lists: 0,
+  lists_per_identity: 0,
+  stalled_lists: 0,
+  upgrades: 0,
+};
+
 export function proxyStatus(over: Partial<ProxyStatus> = {}): ProxyStatus {
   return {
     version: '0.1.0',
@@ -78,6 +102,8 @@ export function proxyStatus(over: Partial<ProxyStatus> = {}): ProxyStatus {
       ended: { timeout: 1, client: 2, slow: 1, expired: 0, drain: 0, upstream: 0, denied: 0 },
     },
     connections: { http1: 1, http2: 2, accepted: 9, refused: 1 },
+    limits: LIMITS_REACHED,
+    strangers: 0,
     compression: { bodies: 0, plainBytes: 0, gzipBytes: 0 },
     authorization: {
       cached: 5,

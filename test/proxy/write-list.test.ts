@@ -7,7 +7,7 @@ import { jsonCodec } from '../../src/k8s/encoding-json.ts';
 import { BufferPool } from '../../src/proxy/buffer-pool.ts';
 import type { Exchange } from '../../src/proxy/exchange.ts';
 import { Compressor } from '../../src/proxy/gzip.ts';
-import { Places } from '../../src/proxy/places.ts';
+import { ListTurns } from '../../src/proxy/list-turns.ts';
 import { ListWriter } from '../../src/proxy/write-list.ts';
 import { podText, PODS, TestLane } from '../cache/support.ts';
 import { EdgeFixture, type RunningServer } from './edge-fixture.ts';
@@ -55,7 +55,7 @@ async function list({ lane }: TestLane, objects: ObjectForm, name = ''): Promise
   handle = (exchange) => {
     const services = {
       pool: new BufferPool(BUFFER_BYTES, 2),
-      places: new Places(1),
+      turns: new ListTurns({ maxConcurrent: 1 }),
       gzip: new Compressor({ gzip: false, maxConcurrent: 1 }),
     };
     const plan = {

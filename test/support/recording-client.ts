@@ -105,6 +105,7 @@ export async function openTls(
   });
   await once(socket, 'secureConnect');
   socket.on('error', ignore);
+  socket.setNoDelay(true);
   return socket;
 }
 

@@ -1,0 +1,218 @@
+// The measured flood suite: 200 watchers over TLS, each on a connection of its own, a steady rate of events, and one
+// attack after another from a process of its own. For each: how long a write takes to the watchers before, during and after
+// it, what it costs the proxy, and whether descriptors and memory come back. `npm run floods`; numbers by the environment:
+//
+//   WATCHERS=200 RATE=50 SECONDS=4 REPEATS=3 ONLY=reset
+//
+// The attacks come in turns, so that a busy neighbour on the machine meets all of them. The proxy has a core to itself; the
+// attacker, the simulated cluster and the watchers share the other, so part of what is measured is their own want of
+// processor: the line "none, attacker busy" shows how much. Exit code 1 when a watcher lost an event or its watch, or
+// descriptors did not come back.
+
+import { readdirSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { describeMachine } from '../../../bench/lib/machine.ts';
+import { EVENTS_PATH } from '../../../bench/support/cluster.ts';
+import type { BenchCluster } from '../../../bench/support/cluster.ts';
+import { LoadClient } from '../../../bench/support/load-client.ts';
+import { measure } from '../../../bench/support/measure.ts';
+import type { Measured, Setting } from '../../../bench/support/measure.ts';
+import { CLIENT_CORE, endProcess, pin, startNode } from '../../../bench/support/processes.ts';
+import { fixed, printTable } from '../../../bench/support/results.ts';
+import { Questions } from '../../../bench/support/rpc.ts';
+import { startSimulated } from '../../../bench/support/simulated-cluster.ts';
+import { startWatershed } from '../../../bench/support/watershed-server.ts';
+import type { WatershedServer } from '../../../bench/support/watershed-server.ts';
+import type { Attacked, AttackOrder } from './attacker.ts';
+import { ATTACKS } from './attacks.ts';
+
+const { env } = process;
+const watchers = Number(env['WATCHERS'] ?? 200);
+const perSecond = Number(env['RATE'] ?? 50);
+const seconds = Number(env['SECONDS'] ?? 4);
+const repeats = Number(env['REPEATS'] ?? 3);
+const only = env['ONLY'] ?? '';
+
+const OBJECTS = 64;
+const ALLOWED_GROWTH = 0.25;
+/** Connections that were cut linger, and slow ones are reaped, within this. */
+const SETTLE_MS = 15_000;
+const SETTLE_STEP_MS = 100;
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+interface Round {
+  readonly before: Measured;
+  readonly during: Measured;
+  readonly after: Measured;
+  readonly attacked: Attacked;
+  readonly descriptors: readonly [before: number, after: number];
+  readonly rssMiB: readonly [before: number, after: number];
+}
+
+interface Stand {
+  readonly setting: Setting;
+  readonly server: WatershedServer;
+  readonly attacker: Questions;
+  readonly token: string;
+}
+
+function descriptorsOf({ pid }: WatershedServer): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+const rssMiB = async (server: WatershedServer): Promise<number> =>
+  (await server.memoryBytes()) / 1024 ** 2;
+
+async function settled(server: WatershedServer, wanted: number): Promise<number> {
+  const endsAt = performance.now() + SETTLE_MS;
+  while (descriptorsOf(server) > wanted && performance.now() < endsAt) await sleep(SETTLE_STEP_MS);
+  return descriptorsOf(server);
+}
+
+function load(setting: Setting): Promise<Measured> {
+  const durationMs = seconds * 1_000;
+  return measure(setting, { perSecond, durationMs, audience: 'all', objects: OBJECTS });
+}
+
+async function round({ setting, server, attacker, token }: Stand, name: string): Promise<Round> {
+  const descriptors = descriptorsOf(server);
+  const rss = await rssMiB(server);
+  const before = await load(setting);
+  const target = { port: server.port, token, path: EVENTS_PATH };
+  // It begins before the measurement and ends behind it.
+  const order: AttackOrder = { name, target, durationMs: seconds * 1_000 + 1_000 };
+  const attacking = attacker.ask<Attacked>('attack', order);
+  await sleep(500);
+  const during = await load(setting);
+  const attacked = await attacking;
+  const descriptorsAfter = await settled(server, descriptors);
+  const after = await load(setting);
+  return {
+    before,
+    during,
+    after,
+    attacked,
+    descriptors: [descriptors, descriptorsAfter],
+    rssMiB: [rss, await rssMiB(server)],
+  };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
+
+const middle = (rounds: readonly Round[], of: (round: Round) => number): number =>
+  median(rounds.map(of));
+
+const growth = ({ before, during }: Round): number => during.delays.p99Ms / before.delays.p99Ms - 1;
+
+function spread(rounds: readonly Round[]): string {
+  const all = rounds.map(growth).toSorted((a, b) => a - b);
+  const percent = (value: number): string => `${fixed(100 * value, 0)} %`;
+  return `${percent(median(all))} (${percent(all[0])}..${percent(all[all.length - 1])})`;
+}
+
+function print(results: ReadonlyMap<string, readonly Round[]>): void {
+  printTable(
+    [...results],
+    [
+      { title: 'attack', cell: ([name]) => name },
+      { title: 'p99 before', cell: ([, all]) => fixed(middle(all, (r) => r.before.delays.p99Ms)) },
+      { title: 'during', cell: ([, all]) => fixed(middle(all, (r) => r.during.delays.p99Ms)) },
+      { title: 'after, ms', cell: ([, all]) => fixed(middle(all, (r) => r.after.delays.p99Ms)) },
+      { title: 'growth (least..most)', cell: ([, all]) => spread(all) },
+      {
+        title: 'proxy CPU before',
+        cell: ([, all]) => fixed(100 * middle(all, (r) => r.before.serverCpuShare), 0),
+      },
+      {
+        title: 'during, %',
+        cell: ([, all]) => fixed(100 * middle(all, (r) => r.during.serverCpuShare), 0),
+      },
+      {
+        title: 'attacker CPU, %',
+        cell: ([, all]) => fixed(middle(all, (r) => r.attacked.cpuMs) / (10 * (seconds + 1)), 0),
+      },
+      { title: 'sent, MiB', cell: ([, all]) => fixed(middle(all, (r) => r.attacked.sentMiB)) },
+      {
+        title: 'connections cut',
+        cell: ([, all]) =>
+          `${middle(all, (r) => r.attacked.closed)} of ${middle(all, (r) => r.attacked.connections)}`,
+      },
+      { title: 'fds', cell: ([, all]) => all.map((r) => r.descriptors.join('>')).join(' ') },
+      {
+        title: 'RSS, MiB',
+        cell: ([, all]) => all.map((r) => r.rssMiB.map((mib) => fixed(mib, 0)).join('>')).join(' '),
+      },
+    ],
+  );
+}
+
+/** What must hold on any machine, in words; what depends on it is only shown. */
+function broken(results: ReadonlyMap<string, readonly Round[]>): string[] {
+  return [...results].flatMap(([name, all]) =>
+    all
+      .filter(({ descriptors: [before, after] }) => after > before)
+      .map(
+        ({ descriptors: [before, after] }) => `${name}: ${after - before} descriptors were left`,
+      ),
+  );
+}
+
+async function startStand(cluster: BenchCluster, client: LoadClient): Promise<Stand> {
+  const { kubeconfig, token } = cluster;
+  const server = await startWatershed({ kubeconfig, token });
+  const { host, port } = server;
+  const target = { host, port, token, protocol: 'h2' } as const;
+  // The lane is there before the watchers come.
+  await client.fetchBodies({ target, path: EVENTS_PATH, atOnce: 1, each: 1, hash: false });
+  const path = `${EVENTS_PATH}?watch=1&resourceVersion=${await cluster.revision()}`;
+  await client.open({ target, path, watchers, streamsPerConnection: 1, stalled: 0 });
+  const setting: Setting = { server, cluster, client, watchers, stalled: 0 };
+  const script = fileURLToPath(new URL('attacker.ts', import.meta.url));
+  const child = startNode({ script, core: CLIENT_CORE });
+  process.once('beforeExit', () => void endProcess(child));
+  // Code is warm, and every connection was written to.
+  await load(setting);
+  return { setting, server, attacker: new Questions(child), token };
+}
+
+async function main(): Promise<number> {
+  const { cpu, cores, node, load: busyness } = describeMachine();
+  pin(process.pid, CLIENT_CORE);
+  const cluster = await startSimulated();
+  const client = new LoadClient();
+  const results = new Map<string, Round[]>();
+  say(`${cpu}, ${cores} cores, Node ${node}, load average ${busyness} at the start.`);
+  try {
+    await cluster.createObjects(OBJECTS);
+    const stand = await startStand(cluster, client);
+    const attacks = ATTACKS.filter((name) => name.includes(only));
+    for (let i = 0; i < repeats; i++) {
+      for (const name of attacks) {
+        const result = await round(stand, name);
+        results.set(name, [...(results.get(name) ?? []), result]);
+        say(`${i + 1}/${repeats} ${name}: p99 grew by ${fixed(100 * growth(result), 0)} %`);
+      }
+    }
+    await stand.server.end();
+  } finally {
+    await client.end();
+    await cluster.end();
+  }
+  print(results);
+  const slower = [...results].filter(([, all]) => median(all.map(growth)) > ALLOWED_GROWTH);
+  say(`Load average ${fixed(loadavg()[0])} at the end.`);
+  for (const [name] of slower) say(`Above ${100 * ALLOWED_GROWTH} %: ${name}.`);
+  const problems = broken(results);
+  for (const problem of problems) say(`Broken: ${problem}.`);
+  return problems.length === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();
+// The attacker has a channel that would keep this process.
+process.exit();
