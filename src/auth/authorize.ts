@@ -178,9 +178,12 @@ export class Authorizer {
       : answer;
   }
 
-  /** Whether upstream allows something that is no read of memory. Never rejects. */
+  /**
+   * Whether upstream allows something that is no read of memory. Never rejects. Asked exactly: that somebody may
+   * impersonate users says nothing about one whom an authorizer in front of RBAC excepts.
+   */
   async judge(credential: JudgeableCredential, attributes: Attributes): Promise<Answer> {
-    return (await this.#askWidely(credential, attributes)).answer;
+    return this.#ask(credential, attributes);
   }
 
   /** The wide question first, and the exact one where that is refused. */

@@ -20,7 +20,7 @@ export interface RightsJudge {
   judge(
     credential: JudgeableCredential,
     question: Attributes,
-  ): Promise<{ readonly kind: Verdict['kind'] }>;
+  ): Promise<{ readonly kind: Verdict['kind']; readonly reason?: string }>;
 }
 
 const RETRY_AFTER_SECONDS = 1;
@@ -42,9 +42,10 @@ export class Callers {
 
   async #permitted({ by, target, questions }: Impersonating): Promise<Caller> {
     for (const question of questions) {
-      const { kind } = await this.#judge.judge(by, question);
+      const { kind, reason } = await this.#judge.judge(by, question);
+      // Too many questions is no answer: a 403 would be taken for upstream's.
+      if (kind === 'undecided' || reason === 'busy') return refused('undecided', UNDECIDED);
       if (kind === 'deny') return refused('may not impersonate', denied(by, question));
-      if (kind === 'undecided') return refused('undecided', UNDECIDED);
     }
     return { kind: 'impersonated', named: new CertificateCredential(target, by.expiresAtMs) };
   }

@@ -54,7 +54,7 @@ export class CertificateCredential {
     if (uid !== '') headers.push('Impersonate-Uid', wire(uid));
     for (const group of groups) headers.push('Impersonate-Group', wire(group));
     for (const [key, values] of Object.entries(extra)) {
-      const name = `Impersonate-Extra-${encodeURIComponent(key)}`;
+      const name = `Impersonate-Extra-${headerKey(key)}`;
       for (const value of values) headers.push(name, wire(value));
     }
     return headers;
@@ -147,6 +147,20 @@ function valuesOf(attribute: Attribute): readonly string[] {
 export function isCarriable(value: string): boolean {
   // oxlint-disable-next-line no-control-regex
   return value !== '' && !/^\s|\s$|[\x00-\x1f\x7f]/.test(value);
+}
+
+/**
+ * The key of an extra as part of a header's name. Upstream lower-cases the name before it decodes it, so that only an
+ * escaped capital stays one, and a name takes no brackets.
+ */
+function headerKey(key: string): string {
+  return key.replaceAll(/[^a-z0-9._-]+/g, (odd) =>
+    [...Buffer.from(odd, 'utf8')].map(escaped).join(''),
+  );
+}
+
+function escaped(octet: number): string {
+  return `%${octet.toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 /** Header values are octets: UTF-8, one per character. */

@@ -14,7 +14,9 @@ import type { UserInfo } from './certificate.ts';
 /** Each value is a question; real requests have a handful. */
 const MAX_VALUES = 64;
 
-const SERVICE_ACCOUNT = /^system:serviceaccount:([^:]+):([^:]+)$/;
+/** As `serviceaccount.SplitUsername` reads it; any other spelling is a user, who takes another right. */
+const SERVICE_ACCOUNT =
+  /^system:serviceaccount:([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?):((?=[^:]{1,253}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*)$/;
 const EXTRA = 'impersonate-extra-';
 
 export type Impersonation =

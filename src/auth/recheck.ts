@@ -142,6 +142,17 @@ export class WatchRechecks {
       void this.#recheck(group);
     }
     this.#queue.splice(0, at);
+    if (this.#queue.length > 0) this.#endExpired(nowMs);
+  }
+
+  /** Who waits for the budget must not outlive its credential: no question is needed for that. */
+  #endExpired(nowMs: number): void {
+    this.#queue = this.#queue.filter((group) => {
+      if (this.#groups.get(group.key) !== group) return false;
+      if (nowMs < group.expiresAtMs) return true;
+      this.#revoke(group);
+      return false;
+    });
   }
 
   #collectDue(nowMs: number): void {

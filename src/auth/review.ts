@@ -21,6 +21,7 @@ export interface ReviewForwarder {
     readonly rawHeaders: readonly string[];
     readonly body: Buffer;
     readonly signal: AbortSignal;
+    readonly isReview: true;
   }): Promise<ReviewResponse>;
 }
 
@@ -109,6 +110,7 @@ async function askAs(
     rawHeaders: [...credential.headers(), ...OWN_HEADERS],
     body: reviewBody('SelfSubjectAccessReview', question),
     signal,
+    isReview: true,
   });
   const text = await readText(response.body);
   if (response.status === 200 || response.status === 201) {

@@ -129,6 +129,13 @@ const upstreamMetrics: readonly MetricDefinition[] = [
     labels: [],
     read: ({ authorization }) => one(authorization.revoked),
   },
+  {
+    name: 'watershed_authorization_recheck_lag_seconds',
+    type: 'gauge',
+    help: 'How late the permission behind an open watch was checked again, the last time. Revocations are seen so much later.',
+    labels: [],
+    read: ({ authorization }) => one(authorization.recheckLagMs / 1_000),
+  },
 ];
 
 const compressionMetrics: readonly MetricDefinition[] = [

@@ -182,6 +182,8 @@ export interface AuthorizationStatus {
   readonly rechecks: number;
   /** Watches ended because the permission behind them was gone. */
   readonly revoked: number;
+  /** How late the last recheck was. */
+  readonly recheckLagMs: number;
 }
 
 /** Answers compressed by the proxy itself. */

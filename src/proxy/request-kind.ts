@@ -19,13 +19,22 @@ export function isWatchTarget(target: string): boolean {
   if (isWatchPath(mark < 0 ? target : target.slice(0, mark))) return true;
   if (mark < 0) return false;
   for (const pair of target.slice(mark + 1).split('&')) {
+    // Go drops such a pair.
+    if (pair.includes(';') || BAD_ESCAPE.test(pair)) continue;
     const equals = pair.indexOf('=');
-    if ((equals < 0 ? pair : pair.slice(0, equals)) !== 'watch') continue;
+    if (unescaped(equals < 0 ? pair : pair.slice(0, equals)) !== 'watch') continue;
     // Go reads the first value only; everything but 0 and false is true, the empty string too.
-    const value = equals < 0 ? '' : pair.slice(equals + 1).toLowerCase();
+    const value = equals < 0 ? '' : unescaped(pair.slice(equals + 1)).toLowerCase();
     return value !== '0' && value !== 'false';
   }
   return false;
+}
+
+const BAD_ESCAPE = /%(?![\da-f]{2})/i;
+
+function unescaped(text: string): string {
+  if (!text.includes('%')) return text;
+  return text.replaceAll(/%(..)/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 }
 
 /** Whether upstream may keep the answer open without a limit of its own. */

@@ -16,7 +16,7 @@ import { constants } from 'node:crypto';
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { NO_PEER, peerOf } from '../auth/certificate.ts';
+import { NO_PEER, peerOf, type Peer } from '../auth/certificate.ts';
 import { internalError } from '../k8s/status.ts';
 import { drain, type DrainResult, type EndableWatches } from './drain.ts';
 import type { Exchange } from './exchange.ts';
@@ -66,6 +66,8 @@ export class ProxyServer {
   readonly #http2: FrontHttp2;
   /** Connections whose peer showed a certificate, good or bad. */
   readonly #certified = new Set<TLSSocket>();
+  /** Handshakes under way by their peer, with the authority they began under and are verified with. */
+  readonly #handshakes = new Map<string, Buffer>();
   readonly #addresses: Shares;
   readonly #starts = new StartQueue();
   #nextConnectionId = 1;
@@ -163,11 +165,30 @@ export class ProxyServer {
       this.stats.limits.connections++;
     });
     certificate.onChange(() => listener.setSecureContext(context()));
-    clientAuthority?.onChange(() => {
+    if (clientAuthority === undefined) return listener;
+    listener.on('connection', (socket) => this.#beginHandshake(socket, clientAuthority));
+    clientAuthority.onChange(() => {
       listener.setSecureContext(context());
       for (const socket of this.#certified) socket.destroy();
     });
     return listener;
+  }
+
+  #beginHandshake(socket: Socket, { bundle }: AuthorityProvider): void {
+    const key = addressOf(socket);
+    this.#handshakes.set(key, bundle);
+    socket.once('close', () => this.#handshakes.delete(key));
+  }
+
+  /** A handshake that outlived its authority was verified with one that vouches for nobody any more. */
+  #peerOf(socket: TLSSocket): Peer | undefined {
+    const { clientAuthority } = this.#options;
+    if (clientAuthority === undefined) return NO_PEER;
+    const key = addressOf(socket);
+    const isCurrent = this.#handshakes.get(key) === clientAuthority.bundle;
+    this.#handshakes.delete(key);
+    const peer = peerOf(socket);
+    return isCurrent || peer.kind === 'none' ? peer : undefined;
   }
 
   /** Connections of one address, those still in their handshake included. */
@@ -185,7 +206,11 @@ export class ProxyServer {
 
   #accept(socket: TLSSocket): void {
     socket.on('error', ignore);
-    const peer = this.#options.clientAuthority === undefined ? NO_PEER : peerOf(socket);
+    const peer = this.#peerOf(socket);
+    if (peer === undefined) {
+      socket.destroy();
+      return;
+    }
     const use = {
       id: this.#nextConnectionId++,
       peer,
@@ -239,6 +264,11 @@ function clientContext({ bundle }: AuthorityProvider): SecureContextOptions {
     allowPartialTrustChain: true,
     secureOptions: constants.SSL_OP_NO_TICKET,
   };
+}
+
+/** No two open connections of one port share it. */
+function addressOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** An IPv4 peer of a dual-stack listener, written as Go writes it. */

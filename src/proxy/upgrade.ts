@@ -27,6 +27,11 @@ interface UpgradeSocket {
   readonly headers: readonly string[];
 }
 
+interface Asking extends UpgradeRequest {
+  /** It travels with the credential of an account of ours. */
+  readonly isVouchedFor: boolean;
+}
+
 /** Where upgrades go: a constant of the configuration, never taken from a request. */
 export interface UpgradeUpstream {
   /** host:port for the Host header. */
@@ -115,7 +120,8 @@ export class UpgradeRelay {
     client.once('close', () => {
       if (!socket.writableEnded) socket.destroy();
     });
-    this.#ask({ ...request, rawHeaders: headers }, client, socket, head);
+    const isVouchedFor = namedCaller(caller) !== undefined;
+    this.#ask({ ...request, rawHeaders: headers, isVouchedFor }, client, socket, head);
   }
 
   async #connect({ rawHeaders }: UpgradeRequest, caller: Credential): Promise<UpgradeSocket> {
@@ -129,7 +135,7 @@ export class UpgradeRelay {
   }
 
   /** node:http writes the request and parses the answer on our own socket. */
-  #ask(request: UpgradeRequest, client: Duplex, socket: Duplex, head: Buffer): void {
+  #ask(request: Asking, client: Duplex, socket: Duplex, head: Buffer): void {
     const asking = this.#send(request, socket);
     const timer = setTimeout(() => socket.destroy(), this.#limits.answerTimeoutMs);
     timer.unref();
@@ -142,6 +148,12 @@ export class UpgradeRelay {
     asking.once('response', (response) => {
       answered = true;
       clearTimeout(timer);
+      if (request.isVouchedFor && response.statusCode === 401) {
+        // It is our account that upstream does not know; the caller would throw its certificate away.
+        socket.destroy();
+        this.#unreachable(request, client);
+        return;
+      }
       this.refused++;
       this.#relayRefusal(response, client, socket);
     });

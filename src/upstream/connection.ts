@@ -1,9 +1,10 @@
 /**
- * Connections: six pools to one upstream, and the rule of what may travel where.
+ * Connections: seven pools to one upstream, and the rule of what may travel where.
  *
  * readerWatches and readerCalls carry the proxy's own requests (with its client certificate);
  * forwardedCalls and forwardedStreams carry callers' requests and never a credential of ours: they
- * dial with the `bare` context. The impersonated ones carry requests of callers with certificates, in
+ * dial with the `bare` context. So does forwardedReviews, which is apart because callers who fill the other two with
+ * slow requests would keep everybody from being judged. The impersonated ones carry requests of callers with certificates, in
  * their name and with the credential of an account that may do nothing else. Long and short requests never share a pool, so watches cannot
  * starve calls. Each pool refuses work beyond connections + maxQueued instead of queueing on.
  *
@@ -28,6 +29,7 @@ export type PoolName =
   | 'readerWatches'
   | 'readerCalls'
   | 'forwardedCalls'
+  | 'forwardedReviews'
   | 'forwardedStreams'
   | 'impersonatedCalls'
   | 'impersonatedStreams';
@@ -86,7 +88,7 @@ export class Connections {
 
   #build(name: PoolName): BoundedPool {
     const options = this.#options;
-    const bare = name === 'forwardedCalls' || name === 'forwardedStreams';
+    const bare = name.startsWith('forwarded');
     const pool = new Pool(`${this.#cluster.scheme}://${authorityOf(this.#cluster)}`, {
       connections: options[name],
       pipelining: 1,

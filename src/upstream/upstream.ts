@@ -52,6 +52,8 @@ export interface ForwardRequest {
   readonly body: Readable | Buffer | null;
   readonly signal?: AbortSignal;
   readonly longRunning?: boolean;
+  /** A question about the caller with its own token. */
+  readonly isReview?: boolean;
 }
 
 export class Upstream {
@@ -126,7 +128,8 @@ export class Upstream {
   async forward(request: ForwardRequest): Promise<UpstreamResponse> {
     this.counters.forwarded += 1;
     return this.#counted(() => {
-      const pool = request.longRunning === true ? 'forwardedStreams' : 'forwardedCalls';
+      const calls = request.isReview === true ? 'forwardedReviews' : 'forwardedCalls';
+      const pool = request.longRunning === true ? 'forwardedStreams' : calls;
       return this.#forward(pool, request, forwardable(request.rawHeaders));
     });
   }

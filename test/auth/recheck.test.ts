@@ -151,6 +151,24 @@ describe('a watch ends', () => {
     rechecks.stop();
   });
 
+  test('when its token ends, however many questions wait before it', async () => {
+    const { reviews, rechecks, ended, open, pass } = await setUp({
+      recheckPerSecond: 1,
+      recheckIntervalMs: 10_000,
+    });
+    for (let at = 0; at < 40; at += 1) {
+      await open(`w${at}`, { ...watch, namespace: `n${at}` });
+    }
+    const claims = Buffer.from(JSON.stringify({ exp: 1_025 })).toString('base64url');
+    reviews.tokens.add(`h.${claims}.s`);
+    await open('short', watch, caller(`h.${claims}.s`));
+    await pass(24);
+    expect(ended).toEqual([]);
+    await pass(2);
+    expect(ended).toEqual(['short']);
+    rechecks.stop();
+  });
+
   test('after two minutes without an answer, a watch on secrets at once', async () => {
     const { reviews, rechecks, ended, open, pass } = await setUp();
     await open('pods', watch);

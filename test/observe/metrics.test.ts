@@ -49,6 +49,7 @@ describe('the /metrics text', () => {
     const text = await new Metrics(proxyStatus, new RequestCounters()).render();
     const lines = text.split('\n');
     for (const line of [
+      'watershed_authorization_recheck_lag_seconds 1.5',
       'watershed_requests_total{verb="list",group="",version="v1",resource="pods",code="200",source="cache"} 12',
       'watershed_objects{group="coordination.k8s.io",version="v1",resource="leases",form="json"} 5000',
       'watershed_window_floor_revision{group="",version="v1",resource="pods",form="json"} 8000',

@@ -113,6 +113,7 @@ export function proxyStatus(over: Partial<ProxyStatus> = {}): ProxyStatus {
       undecided: 0,
       rechecks: 4,
       revoked: 0,
+      recheckLagMs: 1_500,
     },
     eventLoop: { utilization: 0.25, delayP50Ms: 0.1, delayP99Ms: 2, delayMaxMs: 4 },
     memory: { rssBytes: 150_000_000, heapUsedBytes: 40_000_000, externalBytes: 60_000_000 },

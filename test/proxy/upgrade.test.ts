@@ -3,10 +3,12 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { credentialOf } from '../../src/auth/authenticate.ts';
+import { CertificateCredential } from '../../src/auth/certificate.ts';
 import {
   DEFAULT_UPGRADE_LIMITS,
   UpgradeRelay,
   type UpgradeLimits,
+  type UpgradeUpstream,
 } from '../../src/proxy/upgrade.ts';
 import { EdgeFixture, eventually, openDescriptors, type RunningServer } from './edge-fixture.ts';
 
@@ -64,7 +66,11 @@ beforeEach(() => {
 
 afterAll(() => edge.close());
 
-async function start(limits: Partial<UpgradeLimits> = {}, port = upstreamPort) {
+async function start(
+  limits: Partial<UpgradeLimits> = {},
+  port = upstreamPort,
+  more: Partial<UpgradeUpstream> = {},
+) {
   const relay = new UpgradeRelay(
     {
       authority: 'upstream:6443',
@@ -75,6 +81,7 @@ async function start(limits: Partial<UpgradeLimits> = {}, port = upstreamPort) {
         return socket;
       },
       callers: { of: (rawHeaders) => credentialOf(rawHeaders) },
+      ...more,
     },
     { ...DEFAULT_UPGRADE_LIMITS, lingerMs: 50, ...limits },
   );
@@ -334,6 +341,26 @@ describe('an upgrade that upstream does not answer', () => {
     expect(client.text).toContain('"reason":"ServiceUnavailable"');
     expect(relay.unanswered).toBe(1);
     await eventually(() => relay.open === 0);
+  });
+
+  test('because it does not know the account that speaks for a certificate: 503', async () => {
+    answer = ({ socket }) => socket.end('HTTP/1.1 401 Unauthorized\r\nContent-Length: 1\r\n\r\nx');
+    const userInfo = { user: 'alice', uid: '', groups: [], extra: {} };
+    const { relay, running } = await start({}, upstreamPort, {
+      callers: { of: () => new CertificateCredential(userInfo, Infinity) },
+      impersonator: {
+        connectAs: async (_rawHeaders, named) => {
+          const socket = connect({ port: upstreamPort, host: '127.0.0.1', allowHalfOpen: true });
+          await once(socket, 'connect');
+          return { socket, headers: named.impersonation() };
+        },
+      },
+    });
+    const client = await upgrade(running);
+    await eventually(() => client.closed && visits[0]?.closed === true);
+    expect(visits[0].text).toContain('Impersonate-User: alice');
+    expect(client.text).toMatch(/^HTTP\/1\.1 503 /);
+    expect(relay.unanswered).toBe(1);
   });
 
   test('a watch is told 429', async () => {
