@@ -9,6 +9,7 @@
  */
 
 import type { X509Certificate } from 'node:crypto';
+import type { DetailedPeerCertificate } from 'node:tls';
 import { inspect } from 'node:util';
 import { digestOf } from './digest.ts';
 
@@ -95,6 +96,7 @@ export interface VerifiedSocket {
   readonly authorized: boolean;
   readonly authorizationError: unknown;
   getPeerX509Certificate(): X509Certificate | undefined;
+  getPeerCertificate(detailed: true): DetailedPeerCertificate;
 }
 
 /** Reads the peer of a socket behind its handshake. Never throws. */
@@ -126,7 +128,7 @@ export function peerOf(socket: VerifiedSocket): Peer {
         groups: [...new Set([...organizations, AUTHENTICATED])],
         extra: { [CREDENTIAL_ID]: [`X509SHA256=${fingerprintOf(certificate)}`] },
       },
-      expiryOf(certificate),
+      expiryOf(socket.getPeerCertificate(true)),
     ),
   };
 }
@@ -172,14 +174,17 @@ function fingerprintOf(certificate: X509Certificate): string {
   return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
-/** The chain ends with its first link; OpenSSL hands out what it verified. */
-function expiryOf(certificate: X509Certificate): number {
+/**
+ * The chain ends with its first link. An X509Certificate knows the issuers that the peer sent, which is mostly none; this
+ * older form goes on with those of the authority.
+ */
+function expiryOf(certificate: DetailedPeerCertificate): number {
   let expiresAtMs = Infinity;
-  const seen = new Set<string>();
-  let link: X509Certificate | undefined = certificate;
-  while (link !== undefined && !seen.has(link.fingerprint256)) {
-    seen.add(link.fingerprint256);
-    expiresAtMs = Math.min(expiresAtMs, Date.parse(link.validTo));
+  const seen = new Set<DetailedPeerCertificate>();
+  let link: DetailedPeerCertificate | undefined = certificate;
+  while (link !== undefined && !seen.has(link)) {
+    seen.add(link);
+    expiresAtMs = Math.min(expiresAtMs, Date.parse(link.valid_to));
     link = link.issuerCertificate;
   }
   return expiresAtMs;

@@ -5,6 +5,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DetailedPeerCertificate } from 'node:tls';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BearerCredential, callerOf } from '../../src/auth/authenticate.ts';
@@ -46,6 +47,7 @@ function peer(subject: string, authorized = true): Peer {
     authorized,
     authorizationError: authorized ? null : 'SELF_SIGNED_CERT_IN_CHAIN',
     getPeerX509Certificate: () => certificate,
+    getPeerCertificate: () => certificate.toLegacyObject() as DetailedPeerCertificate,
   });
 }
 
