@@ -14,6 +14,7 @@ import { tooManyRequests } from '../k8s/status.ts';
 import type { UpgradeRequest } from './front-http1.ts';
 import { forwardedHeaders, headerValue, relayedHeaders } from './headers.ts';
 import type { CallerSource } from './route.ts';
+import { Shares } from './shares.ts';
 import { unreachable } from './pass-through.ts';
 import { answerStatusAndClose, endAndClose, responseHead } from './raw-answer.ts';
 
@@ -25,11 +26,6 @@ export interface UpgradeImpersonator {
 interface UpgradeSocket {
   readonly socket: Duplex;
   readonly headers: readonly string[];
-}
-
-interface Asking extends UpgradeRequest {
-  /** It travels with the credential of an account of ours. */
-  readonly isVouchedFor: boolean;
 }
 
 /** Where upgrades go: a constant of the configuration, never taken from a request. */
@@ -47,6 +43,8 @@ export interface UpgradeUpstream {
 export interface UpgradeLimits {
   /** Splices at once; more are answered 429 (auth.md 4.5). */
   readonly maxUpgrades: number;
+  /** Of them, those of one address that upstream has not agreed to yet: nobody knows who asks. */
+  readonly maxAskingPerAddress: number;
   /** From the request to upstream's status line. */
   readonly answerTimeoutMs: number;
   /** Octets of a refusal's body that are relayed. */
@@ -56,12 +54,30 @@ export interface UpgradeLimits {
 
 export const DEFAULT_UPGRADE_LIMITS: UpgradeLimits = Object.freeze({
   maxUpgrades: 500,
+  // Upstream agrees within milliseconds: a balancer with hundreds of callers behind it stays below.
+  maxAskingPerAddress: 100,
   answerTimeoutMs: 30_000,
   maxRefusalBytes: 64 * 1024,
   lingerMs: 2_000,
 });
 
 const RETRY_AFTER_SECONDS = 1;
+
+/** What one upgrade holds of the bounds. */
+interface Place {
+  /** Upstream agreed. */
+  readonly agreed: () => void;
+  readonly leave: () => void;
+}
+
+interface Placed extends UpgradeRequest {
+  readonly place: Place;
+}
+
+interface Asking extends Placed {
+  /** It travels with the credential of an account of ours. */
+  readonly isVouchedFor: boolean;
+}
 
 export class UpgradeRelay {
   /** Waiting for upstream's status, or spliced. */
@@ -75,32 +91,53 @@ export class UpgradeRelay {
   unanswered = 0;
   readonly #upstream: UpgradeUpstream;
   readonly #limits: UpgradeLimits;
+  readonly #asking: Shares;
 
   constructor(upstream: UpgradeUpstream, limits: UpgradeLimits = DEFAULT_UPGRADE_LIMITS) {
     this.#upstream = upstream;
     this.#limits = limits;
+    this.#asking = new Shares(limits.maxAskingPerAddress);
   }
 
   /** Takes `client` over for good; never throws. */
   serve(request: UpgradeRequest, client: Duplex, head: Buffer): void {
     client.on('error', ignore);
-    if (this.open >= this.#limits.maxUpgrades) {
+    const { remoteAddress } = request.connection;
+    if (this.open >= this.#limits.maxUpgrades || this.#asking.isFull(remoteAddress)) {
       this.overLimit++;
       const status = tooManyRequests('Too many upgraded connections', RETRY_AFTER_SECONDS);
       answerStatusAndClose(client, status, this.#limits.lingerMs);
       return;
     }
-    this.open++;
     this.total++;
-    client.once('close', () => {
-      this.open--;
-    });
-    void this.#serve(request, client, head);
+    const place = this.#take(remoteAddress);
+    client.once('close', place.leave);
+    void this.#serve({ ...request, place }, client, head);
   }
 
-  async #serve(request: UpgradeRequest, client: Duplex, head: Buffer): Promise<void> {
+  /** A place is left once, when the splice is over or upstream refused it: who lingers holds none. */
+  #take(remoteAddress: string): Place {
+    this.open++;
+    this.#asking.add(remoteAddress);
+    let state: 'asking' | 'agreed' | 'left' = 'asking';
+    const agreed = (): void => {
+      if (state !== 'asking') return;
+      state = 'agreed';
+      this.#asking.give(remoteAddress);
+    };
+    const leave = (): void => {
+      if (state === 'left') return;
+      agreed();
+      state = 'left';
+      this.open--;
+    };
+    return { agreed, leave };
+  }
+
+  async #serve(request: Placed, client: Duplex, head: Buffer): Promise<void> {
     const caller = await this.#upstream.callers.of(request.rawHeaders, request.connection.peer);
     if (caller.kind === 'refused') {
+      request.place.leave();
       answerStatusAndClose(client, caller.status, this.#limits.lingerMs);
       return;
     }
@@ -142,6 +179,7 @@ export class UpgradeRelay {
     let answered = false;
     asking.once('upgrade', (response, _socket, upstreamHead) => {
       answered = true;
+      request.place.agreed();
       clearTimeout(timer);
       splice({ client, socket, response, head, upstreamHead });
     });
@@ -155,6 +193,7 @@ export class UpgradeRelay {
         return;
       }
       this.refused++;
+      request.place.leave();
       this.#relayRefusal(response, client, socket);
     });
     // A later error is of the refusal's body, which ends by 'close'.
@@ -210,8 +249,9 @@ export class UpgradeRelay {
     });
   }
 
-  #unreachable(request: UpgradeRequest, client: Duplex): void {
+  #unreachable(request: Placed, client: Duplex): void {
     this.unanswered++;
+    request.place.leave();
     answerStatusAndClose(client, unreachable(request.target), this.#limits.lingerMs);
   }
 }

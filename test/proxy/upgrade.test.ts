@@ -398,6 +398,26 @@ test('upgrades beyond the limit are told to come back', async () => {
   await eventually(() => relay.open === 0);
 });
 
+test('those of one address that upstream has not agreed to are bounded, and a refused one holds no place', async () => {
+  answer = () => {};
+  const { running, relay } = await start({ maxAskingPerAddress: 1, lingerMs: 10_000 });
+  const asking = await upgrade(running);
+  await eventually(() => visits.length === 1 && visits[0].text !== '');
+  const second = await upgrade(running);
+  await eventually(() => second.text !== '');
+  expect(second.text).toMatch(/^HTTP\/1\.1 429 /);
+  // Upstream agrees: the splice goes on, and the next may ask.
+  visits[0].socket.write(SWITCHING);
+  await eventually(() => asking.text === SWITCHING);
+  answer = ({ socket }) => socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno');
+  const third = await upgrade(running);
+  await eventually(() => third.text.endsWith('no'));
+  // It lingers, and only the splice holds a place.
+  await eventually(() => relay.open === 1);
+  for (const { socket } of [asking, second, third]) socket.destroy();
+  await eventually(() => relay.open === 0);
+});
+
 test('a client that leaves while upstream is asked leaves nothing behind', async () => {
   answer = () => {};
   const { running, relay } = await start({ answerTimeoutMs: 200 });
