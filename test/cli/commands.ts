@@ -57,3 +57,22 @@ export class Command {
     await this.ended;
   }
 }
+
+/** A small simulated cluster in which nothing happens by itself; its kubeconfig is `cluster` in the folder. */
+export async function startQuietCluster(
+  directory: string,
+  certDirectory: string,
+): Promise<Command> {
+  const cluster = new Command([
+    'simulate',
+    '--port=0',
+    '--nodes=2',
+    '--pods-per-node=2',
+    '--lease-period=0s',
+    '--pods-replaced-per-second=0',
+    `--kubeconfig=${directory}/cluster`,
+    `--cert-dir=${certDirectory}`,
+  ]);
+  await cluster.says(/kubeconfig: /);
+  return cluster;
+}

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ProxyStatus } from '../../src/observe/status.ts';
-import { Command } from './commands.ts';
+import { Command, startQuietCluster } from './commands.ts';
 
 let directory: string;
 let cluster: Command;
@@ -12,17 +12,7 @@ let proxy: Command | undefined;
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'watershed-serve-'));
-  cluster = new Command([
-    'simulate',
-    '--port=0',
-    '--nodes=2',
-    '--pods-per-node=2',
-    '--lease-period=0s',
-    '--pods-replaced-per-second=0',
-    `--kubeconfig=${directory}/cluster`,
-    `--cert-dir=${directory}/cluster-certs`,
-  ]);
-  await cluster.says(/kubeconfig: /);
+  cluster = await startQuietCluster(directory, join(directory, 'cluster-certs'));
 });
 
 afterEach(async () => {

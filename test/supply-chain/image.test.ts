@@ -6,7 +6,7 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { Command } from '../cli/commands.ts';
+import { Command, startQuietCluster } from '../cli/commands.ts';
 
 const root = join(import.meta.dirname, '../..');
 const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8').replaceAll('\\\n', '');
@@ -60,17 +60,7 @@ describe('the proxy under the flags of the entry point', () => {
 
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'watershed-image-'));
-    cluster = new Command([
-      'simulate',
-      '--port=0',
-      '--nodes=2',
-      '--pods-per-node=2',
-      '--lease-period=0s',
-      '--pods-replaced-per-second=0',
-      `--kubeconfig=${directory}/cluster`,
-      `--cert-dir=${directory}/certs`,
-    ]);
-    await cluster.says(/kubeconfig: /);
+    cluster = await startQuietCluster(directory, join(directory, 'certs'));
     mkdirSync(join(directory, 'etc'));
     cpSync(join(directory, 'certs'), join(directory, 'etc/serving'), { recursive: true });
     cpSync(join(directory, 'cluster'), join(directory, 'etc/cluster'));
