@@ -1,41 +1,43 @@
-/** The accounts behind callers with client certificates: one that asks about them, one that speaks for them. */
+/** The accounts behind callers known by name: one that asks about them, one that speaks for them. */
 import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { Impersonator } from './auth/impersonator.ts';
 import { testImpersonator, testReviewer } from './auth/self-test.ts';
+import type { Review } from './auth/self-test.ts';
 import type { Config } from './config/config.ts';
+import { namesCallers } from './config/rules.ts';
 import type { Logger } from './observe/log.ts';
 import type { ClusterConfig, PemSource } from './upstream/cluster-config.ts';
 import { loadClusterConfig } from './upstream/kubeconfig.ts';
 import { Upstream } from './upstream/upstream.ts';
 import type { UpstreamOptions } from './upstream/upstream-options.ts';
 
-export class CertificateAccounts {
+export class Accounts {
   readonly reviewer: Upstream;
   readonly impersonator: Impersonator;
   readonly #impersonating: Upstream;
   readonly #logger: Logger;
 
   /**
-   * Undefined where no client certificates are taken. Rejects when a file of the accounts is open to others, when the
+   * Undefined where nobody is known by name. Rejects when a file of the accounts is open to others, when the
    * reviewer may not ask, and when the impersonator may do anything in its own name.
    */
   static async start(
     config: Config,
     logger: Logger,
     options: Partial<UpstreamOptions>,
-  ): Promise<CertificateAccounts | undefined> {
+  ): Promise<Accounts | undefined> {
     const { reviewerKubeconfig, impersonatorKubeconfig } = config.upstream;
-    if (config.serving.clientCaFile === '') return undefined;
+    if (!namesCallers(config)) return undefined;
     const reviewer = await load('upstream.reviewerKubeconfig', reviewerKubeconfig);
     const impersonator = await load('upstream.impersonatorKubeconfig', impersonatorKubeconfig);
-    const accounts = new CertificateAccounts(
+    const accounts = new Accounts(
       Upstream.connect(reviewer, options),
       Upstream.connect(impersonator, options),
       logger,
     );
     try {
-      await accounts.#prove();
+      await accounts.#prove(reviewsOf(config));
     } catch (error) {
       await accounts.close();
       throw error;
@@ -59,9 +61,9 @@ export class CertificateAccounts {
   }
 
   /** An upstream that is away now is asked again before the first request is sent. */
-  async #prove(): Promise<void> {
+  async #prove(reviews: readonly Review[]): Promise<void> {
     const proofs = {
-      'upstream.reviewerKubeconfig': await testReviewer(this.reviewer),
+      'upstream.reviewerKubeconfig': await testReviewer(this.reviewer, reviews),
       'upstream.impersonatorKubeconfig': await this.impersonator.prove(),
     };
     for (const [field, proof] of Object.entries(proofs)) {
@@ -73,6 +75,11 @@ export class CertificateAccounts {
       }
     }
   }
+}
+
+function reviewsOf({ auth }: Config): readonly Review[] {
+  const tokens = auth.tokenAudiences.length > 0;
+  return tokens ? ['subjectaccessreviews', 'tokenreviews'] : ['subjectaccessreviews'];
 }
 
 async function load(field: string, kubeconfig: string): Promise<ClusterConfig> {

@@ -1,10 +1,11 @@
 /** The outgoing half: everything between a client's exchange and the lanes, built once and handed to the server. */
 import { Authorizer } from './auth/authorize.ts';
 import { Callers } from './auth/callers.ts';
+import { TokenReviews } from './auth/token-reviews.ts';
 import { WatchRechecks } from './auth/recheck.ts';
 import type { Config } from './config/config.ts';
 import { resourceId } from './k8s/resource.ts';
-import type { CertificateAccounts } from './main-accounts.ts';
+import type { Accounts } from './main-accounts.ts';
 import type { MetadataLanes } from './main-metadata.ts';
 import type { Subjects } from './main-subjects.ts';
 import type { Logger } from './observe/log.ts';
@@ -37,8 +38,8 @@ const FLUSH_SHARE = 0.7;
 
 export interface ServingSources {
   readonly upstream: Upstream;
-  /** Absent where no client certificates are taken. */
-  readonly accounts?: CertificateAccounts;
+  /** Absent where nobody is known by name. */
+  readonly accounts?: Accounts;
   readonly lanes: MetadataLanes;
   readonly subjects: Subjects;
 }
@@ -57,6 +58,7 @@ export class Serving {
   readonly compressor: Compressor;
   readonly #passThrough: PassThrough;
   readonly #authorizer: Authorizer;
+  readonly #tokens: TokenReviews | undefined;
   readonly #rechecks: WatchRechecks;
   readonly #clock = new WatchClock();
   readonly #verbosity: number;
@@ -75,7 +77,8 @@ export class Serving {
           'Upstream refused what the fast path for nodes allowed; it is off from now on',
         ),
     });
-    const callers = new Callers(this.#authorizer);
+    this.#tokens = tokenReviewsOf(config, accounts);
+    const callers = new Callers(this.#authorizer, this.#tokens);
     this.#rechecks = new WatchRechecks(this.#authorizer, config.auth);
     this.admission = new Admission(admissionLimits(config));
     this.turns = new ListTurns({ ...config.limits, maxConcurrent: config.list.maxConcurrent });
@@ -145,7 +148,8 @@ export class Serving {
   }
 
   authorizationStatus(): ProxyStatus['authorization'] {
-    return { ...this.#authorizer.status, ...this.#rechecks.status };
+    const tokenReviews = this.#tokens?.counters ?? NO_TOKEN_REVIEWS;
+    return { ...this.#authorizer.status, ...this.#rechecks.status, tokenReviews };
   }
 
   stop(): void {
@@ -199,4 +203,12 @@ function admissionLimits({ limits, upstream }: Config): AdmissionLimits {
     maxForwardedPerIdentity: most,
     maxFilterGroupsPerIdentity: limits.maxFilterGroupsPerIdentity,
   };
+}
+
+const NO_TOKEN_REVIEWS = Object.freeze({ known: 0, unknown: 0, undecided: 0 });
+
+function tokenReviewsOf({ auth }: Config, accounts?: Accounts): TokenReviews | undefined {
+  const { tokenAudiences: audiences, maxDecisions: maxTokens } = auth;
+  if (accounts === undefined || audiences.length === 0) return undefined;
+  return new TokenReviews(accounts.reviewer, { ...auth, audiences, maxTokens });
 }

@@ -9,7 +9,7 @@ import type { LaneSource, LaneSubject } from './cache/lanes.ts';
 import type { Config } from './config/config.ts';
 import { splitHostAndPort } from './config/host-and-port.ts';
 import { programVersion } from './config/version.ts';
-import { CertificateAccounts, mustBePrivate } from './main-accounts.ts';
+import { Accounts, mustBePrivate } from './main-accounts.ts';
 import { Feeds } from './main-feeds.ts';
 import { MetadataLanes } from './main-metadata.ts';
 import { Serving } from './main-serving.ts';
@@ -63,7 +63,7 @@ export async function serve(config: Config, logger: Logger): Promise<Running> {
   };
   const certificate = await servingCertificate(config, logger);
   const clientAuthority = await clientAuthorityOf(config, logger);
-  const accounts = await CertificateAccounts.start(config, logger, upstreamOptions);
+  const accounts = await Accounts.start(config, logger, upstreamOptions);
   const upstream = Upstream.connect(cluster, upstreamOptions);
   const discovery = new Discovery(upstream, {
     policy: {

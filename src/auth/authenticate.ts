@@ -8,6 +8,7 @@
  *
  * A client certificate cannot travel through a proxy that ends TLS, so it is judged here, and first, as
  * upstream does: a good one decides, a bad one leaves the word to a bearer token, and to nothing else.
+ * Tokens that are meant for the proxy alone are callers.ts's business.
  */
 
 import { inspect } from 'node:util';
@@ -15,20 +16,21 @@ import { badRequest, unauthorized } from '../k8s/status.ts';
 import type { StatusResponse } from '../k8s/status.ts';
 import { nominatesIdentity } from '../upstream/headers.ts';
 import type { Attributes } from './attributes.ts';
-import type { CertificateCredential, Peer, UserInfo } from './certificate.ts';
+import type { Peer } from './certificate.ts';
 import { digestOf } from './digest.ts';
 import { impersonationOf } from './impersonation.ts';
+import type { NamedCredential, UserInfo } from './named.ts';
 
 /** Bound on the token and the impersonation headers together; real ones are under 4 KiB. */
 const MAX_CREDENTIAL_BYTES = 16 * 1024;
 
 /** A credential about which upstream can be asked. */
-export type JudgeableCredential = BearerCredential | CertificateCredential;
+export type JudgeableCredential = BearerCredential | NamedCredential;
 
 export type Credential =
   | JudgeableCredential
-  /** Somebody with a certificate who was allowed to act as somebody else; never served from memory. */
-  | { readonly kind: 'impersonated'; readonly named: CertificateCredential }
+  /** Somebody known by name who was allowed to act as somebody else; never served from memory. */
+  | { readonly kind: 'impersonated'; readonly named: NamedCredential }
   /** No Authorization header at all. */
   | { readonly kind: 'none' }
   /** `reason` is a constant text, fit for a metric label. */
@@ -42,19 +44,24 @@ export interface RefusedCaller {
   readonly status: StatusResponse;
 }
 
-export type Caller = Credential | RefusedCaller;
+/** Upstream would have to be asked first, and did not answer. */
+export interface UndecidedCaller {
+  readonly kind: 'undecided';
+}
 
-/** A certificate that wants to act as somebody else, not yet allowed to (callers.ts). */
+export type Caller = Credential | RefusedCaller | UndecidedCaller;
+
+/** Somebody known by name who wants to act as somebody else, not yet allowed to (callers.ts). */
 export interface Impersonating {
   readonly kind: 'impersonating';
-  readonly by: CertificateCredential;
+  readonly by: NamedCredential;
   readonly target: UserInfo;
   readonly questions: readonly Attributes[];
 }
 
 /** In whose name a request travels, where it does not travel with its own credential. */
-export function namedCaller(credential: Credential | undefined): CertificateCredential | undefined {
-  if (credential?.kind === 'certificate') return credential;
+export function namedCaller(credential: Credential | undefined): NamedCredential | undefined {
+  if (credential?.kind === 'named') return credential;
   return credential?.kind === 'impersonated' ? credential.named : undefined;
 }
 
@@ -99,13 +106,28 @@ export class BearerCredential {
    * nothing. Read without verification, so it may only ever shorten what is remembered.
    */
   get expiresAtMs(): number {
-    const [, payload = ''] = this.#headers[1].split(' ')[1]?.split('.') ?? [];
+    const { exp } = this.#claims();
+    return typeof exp === 'number' && Number.isFinite(exp) ? exp * 1000 : Infinity;
+  }
+
+  /** For whom the token says that it is, unverified: good for choosing who is asked about it, and nothing else. */
+  get audiences(): readonly string[] {
+    const { aud } = this.#claims();
+    return [aud].flat().filter((one) => typeof one === 'string');
+  }
+
+  /** The secret itself. */
+  token(): string {
+    return this.#headers[1].split(' ')[1];
+  }
+
+  #claims(): { readonly exp?: unknown; readonly aud?: unknown } {
+    const payload = this.token().split('.', 2)[1] ?? '';
     try {
       const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-      const exp = (claims as { exp?: unknown } | null)?.exp;
-      return typeof exp === 'number' && Number.isFinite(exp) ? exp * 1000 : Infinity;
+      return typeof claims === 'object' && claims !== null ? claims : {};
     } catch {
-      return Infinity;
+      return {};
     }
   }
 
@@ -126,13 +148,18 @@ export function callerOf(
 ): Caller | Impersonating {
   if (peer.kind === 'none') return credentialOf(rawHeaders);
   if (peer.kind === 'certificate' && nowMs < peer.credential.expiresAtMs) {
-    return certified(rawHeaders, peer.credential);
+    return actingAs(rawHeaders, peer.credential);
   }
   // Upstream tries the next authenticator behind one that fails, and never ends with anonymous.
+  return bearerOf(rawHeaders) === undefined ? BAD_CERTIFICATE : credentialOf(rawHeaders);
+}
+
+/** The bearer token of a request, an upgrade or not. */
+export function bearerOf(rawHeaders: readonly string[]): BearerCredential | undefined {
   const credential = credentialOf(rawHeaders);
   if (credential.kind === 'bearer') return credential;
-  const plain = credential.kind === 'unjudgeable' && credentialOf(withoutUpgrade(rawHeaders));
-  return plain && plain.kind === 'bearer' ? credential : BAD_CERTIFICATE;
+  const isUpgrade = credential.kind === 'unjudgeable' && credential.reason === UPGRADE;
+  return isUpgrade ? bearerOf(withoutUpgrade(rawHeaders)) : undefined;
 }
 
 function withoutUpgrade(rawHeaders: readonly string[]): string[] {
@@ -140,6 +167,8 @@ function withoutUpgrade(rawHeaders: readonly string[]): string[] {
     (_, at) => !UPGRADE_HEADERS.has(rawHeaders[at - (at % 2)].toLowerCase()),
   );
 }
+
+const UPGRADE = 'upgrade';
 
 const UPGRADE_HEADERS: ReadonlySet<string> = new Set(['upgrade', 'sec-websocket-protocol']);
 
@@ -149,9 +178,10 @@ const BAD_CERTIFICATE: RefusedCaller = Object.freeze({
   status: unauthorized(),
 });
 
-function certified(
+/** Whom a request of somebody known by name is for: the sender, or whom its headers name. */
+export function actingAs(
   rawHeaders: readonly string[],
-  by: CertificateCredential,
+  by: NamedCredential,
 ): Caller | Impersonating {
   const impersonation = impersonationOf(rawHeaders);
   if (impersonation.kind === 'none') return by;
@@ -162,15 +192,29 @@ function certified(
   return { ...impersonation, kind: 'impersonating', by };
 }
 
-/** What the raw header pairs of a request say about its caller. */
+const credentials = new WeakMap<readonly string[], Credential>();
+
+/**
+ * What the raw header pairs of a request say about its caller. The same object for the same pairs: whoever counts requests
+ * asks as well, and a digest is made once.
+ */
 export function credentialOf(rawHeaders: readonly string[]): Credential {
+  let credential = credentials.get(rawHeaders);
+  if (credential === undefined) {
+    credential = readCredential(rawHeaders);
+    credentials.set(rawHeaders, credential);
+  }
+  return credential;
+}
+
+function readCredential(rawHeaders: readonly string[]): Credential {
   const identity: string[] = [];
   let authorizations = 0;
   let bytes = 0;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at].toLowerCase();
     if (UPGRADE_HEADERS.has(name)) {
-      return { kind: 'unjudgeable', reason: 'upgrade' };
+      return { kind: 'unjudgeable', reason: UPGRADE };
     }
     if (name === 'authorization') {
       authorizations += 1;

@@ -268,7 +268,7 @@ export class Authorizer {
 }
 
 export function isJudgeable(credential: Credential): credential is JudgeableCredential {
-  return credential.kind === 'bearer' || credential.kind === 'certificate';
+  return credential.kind === 'bearer' || credential.kind === 'named';
 }
 
 /** Key of one question by one caller; also groups open watches for re-checks. */

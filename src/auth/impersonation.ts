@@ -1,5 +1,5 @@
 /**
- * Impersonation by somebody who is known by a certificate: whom the headers name, and what the caller
+ * Impersonation by somebody who is known by name: whom the headers name, and what the caller
  * must be allowed for it, both as kube-apiserver reads them (apiserver pkg/endpoints/filters/impersonation).
  *
  * Upstream sees such a request in the name of the target alone, so the caller's own right is asked for
@@ -8,8 +8,8 @@
  */
 
 import type { Attributes } from './attributes.ts';
-import { isCarriable } from './certificate.ts';
-import type { UserInfo } from './certificate.ts';
+import { isCarriable } from './named.ts';
+import type { UserInfo } from './named.ts';
 
 /** Each value is a question; real requests have a handful. */
 const MAX_VALUES = 64;

@@ -7,7 +7,7 @@
  */
 
 import type { Upstream } from '../upstream/upstream.ts';
-import type { CertificateCredential } from './certificate.ts';
+import type { NamedCredential } from './named.ts';
 import type { Proof } from './self-test.ts';
 
 export const PROOF_TTL_MS = 10 * 60_000;
@@ -41,7 +41,7 @@ export class Impersonator {
   /** Rejects while the account is not known to be harmless. */
   async forwardAs(
     request: ForwardRequest,
-    named: CertificateCredential,
+    named: NamedCredential,
   ): ReturnType<Upstream['forwardAs']> {
     return this.#upstream.forwardAs(request, await this.#headersFor(named));
   }
@@ -49,7 +49,7 @@ export class Impersonator {
   /** The same for an upgrade. */
   async connectAs(
     rawHeaders: readonly string[],
-    named: CertificateCredential,
+    named: NamedCredential,
   ): ReturnType<Upstream['connectAs']> {
     return this.#upstream.connectAs(rawHeaders, await this.#headersFor(named));
   }
@@ -71,7 +71,7 @@ export class Impersonator {
     return proof;
   }
 
-  async #headersFor(named: CertificateCredential): Promise<readonly string[]> {
+  async #headersFor(named: NamedCredential): Promise<readonly string[]> {
     const proof = await this.prove();
     if (proof.kind !== 'fit') throw new Error('the impersonating account is not proven harmless');
     return (proof.nodesByName && named.nodeImpersonation) || named.impersonation();

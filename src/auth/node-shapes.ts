@@ -61,7 +61,8 @@ export class NodeShapes {
 
 /** Exactly as kubelets ask; every other spelling is asked about. */
 function isOfItself(credential: JudgeableCredential, question: Attributes): boolean {
-  if (credential.kind !== 'certificate' || !credential.actsAsNode) return false;
+  if (credential.kind !== 'named' || credential.mayBeTakenBack || !credential.actsAsNode)
+    return false;
   const [, node] = NODE_USER.exec(credential.userInfo.user) ?? [];
   if (node === undefined) return false;
   const { verb, group, resource, namespace, name, rawFieldSelector } = question;

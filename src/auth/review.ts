@@ -3,7 +3,7 @@
  *
  * Who comes with a token is asked about with that token and nothing of ours (SelfSubjectAccessReview):
  * upstream authenticates the caller, applies its impersonation and evaluates all its authorizers; the
- * proxy needs no right for this. Who comes with a certificate is asked about by name
+ * proxy needs no right for this. Who is known by name is asked about by name
  * (SubjectAccessReview), with an account that may do nothing but ask. The answer is an allow only when
  * it says `allowed: true` and not `denied: true`; a malformed or missing answer decides nothing.
  */
@@ -11,7 +11,7 @@
 import type { Readable } from 'node:stream';
 import type { Attributes } from './attributes.ts';
 import type { BearerCredential, JudgeableCredential } from './authenticate.ts';
-import type { CertificateCredential, UserInfo } from './certificate.ts';
+import type { NamedCredential, UserInfo } from './named.ts';
 
 /** What a review needs of upstream; `Upstream` satisfies it. It must add no credential. */
 export interface ReviewForwarder {
@@ -25,7 +25,7 @@ export interface ReviewForwarder {
   }): Promise<ReviewResponse>;
 }
 
-/** The account that asks about callers with certificates; its own `Upstream` satisfies it. */
+/** The account that asks about callers known by name; its own `Upstream` satisfies it. */
 export interface Reviewer {
   open(
     path: string,
@@ -45,7 +45,7 @@ interface ReviewResponse {
 
 export interface Reviewers {
   readonly forwarder: ReviewForwarder;
-  /** Absent where no client certificates are taken. */
+  /** Absent where nobody is known by name. */
   readonly reviewer?: Reviewer;
 }
 
@@ -129,15 +129,18 @@ async function askAs(
 /** Every failure is the account's, not the caller's: nothing is decided by it. */
 async function askAbout(
   reviewer: Reviewer | undefined,
-  { userInfo }: CertificateCredential,
+  named: NamedCredential,
   question: Attributes,
   signal: AbortSignal,
 ): Promise<Verdict> {
   if (reviewer === undefined) return { kind: 'undecided', reason: 'no reviewer' };
+  const standing = await named.stands();
+  if (standing === 'undecided') return { kind: 'undecided', reason: 'no token review' };
+  if (standing === 'unknown') return { kind: 'deny', reason: 'unauthenticated' };
   const response = await reviewer.open(REVIEWS, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: reviewBody('SubjectAccessReview', question, userInfo),
+    body: reviewBody('SubjectAccessReview', question, named.userInfo),
     signal,
   });
   const text = await readText(response.body);

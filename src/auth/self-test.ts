@@ -66,17 +66,26 @@ export async function testImpersonator(account: Reviewer): Promise<Proof> {
   }
 }
 
-/** Whether the reviewing account may ask what others may do. Never throws. */
-export async function testReviewer(account: Reviewer): Promise<Proof> {
-  const question = {
-    verb: 'create',
-    group: 'authorization.k8s.io',
-    resource: 'subjectaccessreviews',
-  };
+/** What a reviewer is needed for. */
+export type Review = keyof typeof REVIEW_GROUPS;
+
+const REVIEW_GROUPS = {
+  subjectaccessreviews: 'authorization.k8s.io',
+  tokenreviews: 'authentication.k8s.io',
+} as const;
+
+/** Whether the reviewing account may ask what others may do, and who they are. Never throws. */
+export async function testReviewer(
+  account: Reviewer,
+  reviews: readonly Review[],
+): Promise<Exclude<Proof, { kind: 'fit' }> | { readonly kind: 'fit' }> {
   try {
-    return (await mayItself(account, question))
-      ? { kind: 'fit', nodesByName: false }
-      : { kind: 'unfit', fault: 'it may not create subjectaccessreviews' };
+    for (const resource of reviews) {
+      const question = { verb: 'create', group: REVIEW_GROUPS[resource], resource };
+      if (await mayItself(account, question)) continue;
+      return { kind: 'unfit', fault: `it may not create ${resource}` };
+    }
+    return { kind: 'fit' };
   } catch (error) {
     return { kind: 'undecided', reason: (error as Error).message };
   }

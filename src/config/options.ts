@@ -23,6 +23,11 @@ const NAMESPACE: Form = {
   accepts: (text) => /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/.test(text),
 };
 
+const AUDIENCE: Form = {
+  words: 'audiences such as https://watershed.example.com',
+  accepts: (text) => /^[!-~]{1,256}$/.test(text),
+};
+
 const ADDRESS: Form = {
   words: 'an IP address such as 0.0.0.0, 127.0.0.1 or ::',
   accepts: isAddress,
@@ -54,12 +59,12 @@ const upstream = {
   }),
   reviewerKubeconfig: path(
     '',
-    'Kubeconfig file of the account that asks the apiserver what callers with client certificates may do (system:auth-delegator). Needed with serving.clientCaFile.',
+    'Kubeconfig file of the account that asks the apiserver about callers with client certificates or tokens of their own (system:auth-delegator). Needed with serving.clientCaFile and auth.tokenAudiences.',
     { flag: 'authorization-kubeconfig' },
   ),
   impersonatorKubeconfig: path(
     '',
-    'Kubeconfig file of the account that passes requests of callers with client certificates through in their name. It must be able to impersonate and to do nothing else. Needed with serving.clientCaFile.',
+    'Kubeconfig file of the account that passes requests of those callers through in their name. It must be able to impersonate and to do nothing else.',
     { flag: 'impersonation-kubeconfig' },
   ),
   // kube-apiserver's own limits are 400 reading and 200 writing requests in flight.
@@ -290,6 +295,11 @@ const auth = {
     minimum: 1,
     maximum: 10_000_000,
   }),
+  tokenAudiences: strings(
+    [],
+    'Audiences of ServiceAccount tokens that are meant for the proxy alone: the apiserver is asked whose they are (TokenReview), and would not take them itself. Tokens of any other audience are passed on to it.',
+    { form: AUDIENCE },
+  ),
   nodeFastPath: boolean(
     false,
     'Whether what nodes read of themselves (their pods, Node, Lease and CSINode, by certificate) is allowed without asking, as the Node authorizer does; one question in a thousand is asked all the same, and a refusal switches this off.',

@@ -9,7 +9,7 @@ import { formatDuration, formatQuantity } from './units.ts';
 export function brokenRules(config: Config): readonly string[] {
   return [
     ...servingRules(config),
-    ...certificateRules(config),
+    ...accountRules(config),
     ...resourceRules(config),
     ...sizeRules(config),
   ];
@@ -34,18 +34,27 @@ function servingRules({ serving, admin }: Config): readonly string[] {
   return problems;
 }
 
-/** Certificates can be taken only where somebody may ask about their holders and speak for them. */
-function certificateRules({ serving, upstream }: Config): readonly string[] {
+/** Whether some callers are known by name: what they come with ends at the proxy. */
+export function namesCallers({ auth, serving }: Config): boolean {
+  return serving.clientCaFile !== '' || auth.tokenAudiences.length > 0;
+}
+
+/** They can be taken only where somebody may ask about them and speak for them. */
+function accountRules(config: Config): readonly string[] {
+  const { serving, upstream } = config;
   const accounts = {
     'upstream.reviewerKubeconfig': upstream.reviewerKubeconfig,
     'upstream.impersonatorKubeconfig': upstream.impersonatorKubeconfig,
   };
   const problems: string[] = [];
   for (const [field, value] of Object.entries(accounts)) {
-    if (serving.clientCaFile !== '' && value === '') {
-      problems.push(`${field}: missing; write the kubeconfig that serving.clientCaFile needs`);
-    } else if (serving.clientCaFile === '' && value !== '') {
-      problems.push(`${field}: of no use without serving.clientCaFile; write both or none`);
+    if (namesCallers(config) && value === '') {
+      const needed = serving.clientCaFile === '' ? 'auth.tokenAudiences' : 'serving.clientCaFile';
+      problems.push(`${field}: missing; write the kubeconfig that ${needed} needs`);
+    } else if (!namesCallers(config) && value !== '') {
+      problems.push(
+        `${field}: of no use without serving.clientCaFile or auth.tokenAudiences; write both or none`,
+      );
     }
   }
   return problems;

@@ -109,6 +109,13 @@ const upstreamMetrics: readonly MetricDefinition[] = [
       counts('result', { hit: hits, allowed, denied, undecided }),
   },
   {
+    name: 'watershed_token_reviews_total',
+    type: 'counter',
+    help: 'Tokens meant for the proxy that the apiserver was asked about, by what it said: known, unknown, undecided.',
+    labels: ['result'],
+    read: ({ authorization }) => counts('result', authorization.tokenReviews),
+  },
+  {
     name: 'watershed_authorization_cached_decisions',
     type: 'gauge',
     help: 'Permissions remembered now.',

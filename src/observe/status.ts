@@ -184,6 +184,8 @@ export interface AuthorizationStatus {
   readonly revoked: number;
   /** How late the last recheck was. */
   readonly recheckLagMs: number;
+  /** Of tokens that are meant for the proxy. */
+  readonly tokenReviews: Readonly<Record<'known' | 'unknown' | 'undecided', number>>;
 }
 
 /** Answers compressed by the proxy itself. */

@@ -20,7 +20,7 @@ import {
   type StatusResponse,
 } from '../k8s/status.ts';
 import { namedCaller, type Credential } from '../auth/authenticate.ts';
-import type { CertificateCredential } from '../auth/certificate.ts';
+import type { NamedCredential } from '../auth/named.ts';
 import { UpstreamError } from '../upstream/upstream-error.ts';
 import type { Exchange } from './exchange.ts';
 import { forwardedHeaders, headerValue, relayedHeaders } from './headers.ts';
@@ -55,7 +55,7 @@ export interface UpstreamForwarder {
 
 /** The account that carries the requests of callers with certificates, in their name. */
 export interface Impersonator {
-  forwardAs(request: ForwardRequest, named: CertificateCredential): Promise<ForwardResponse>;
+  forwardAs(request: ForwardRequest, named: NamedCredential): Promise<ForwardResponse>;
 }
 
 /** How a request goes on, where it is not simply as it came. */

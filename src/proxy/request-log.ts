@@ -69,7 +69,7 @@ export class RequestLog {
   /** A token's user is known to upstream alone. */
   by(exchange: Exchange, caller: Credential): void {
     const facts = this.#facts.get(exchange);
-    if (facts !== undefined && caller.kind === 'certificate') facts.user = caller.userInfo.user;
+    if (facts !== undefined && caller.kind === 'named') facts.user = caller.userInfo.user;
   }
 
   about(exchange: Exchange, resource: Resource, namespace: string): void {

@@ -155,6 +155,11 @@ export class Route {
       exchange.respondStatus(caller.status);
       return;
     }
+    if (caller.kind === 'undecided') {
+      log.refused(exchange, 'caller undecided');
+      exchange.respondStatus(unreachable(exchange.target));
+      return;
+    }
     log.by(exchange, caller);
     this.#serve(exchange, caller).then(
       (served) => {

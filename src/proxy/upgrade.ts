@@ -9,7 +9,7 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { namedCaller, type Credential } from '../auth/authenticate.ts';
-import type { CertificateCredential } from '../auth/certificate.ts';
+import type { NamedCredential } from '../auth/named.ts';
 import { tooManyRequests } from '../k8s/status.ts';
 import type { UpgradeRequest } from './front-http1.ts';
 import { forwardedHeaders, headerValue, relayedHeaders } from './headers.ts';
@@ -20,7 +20,7 @@ import { answerStatusAndClose, endAndClose, responseHead } from './raw-answer.ts
 
 /** An account that carries the requests of callers with certificates, in their name. */
 export interface UpgradeImpersonator {
-  connectAs(rawHeaders: readonly string[], named: CertificateCredential): Promise<UpgradeSocket>;
+  connectAs(rawHeaders: readonly string[], named: NamedCredential): Promise<UpgradeSocket>;
 }
 
 interface UpgradeSocket {
@@ -139,6 +139,10 @@ export class UpgradeRelay {
     if (caller.kind === 'refused') {
       request.place.leave();
       answerStatusAndClose(client, caller.status, this.#limits.lingerMs);
+      return;
+    }
+    if (caller.kind === 'undecided') {
+      this.#unreachable(request, client);
       return;
     }
     let upstream: UpgradeSocket;

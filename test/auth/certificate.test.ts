@@ -9,7 +9,8 @@ import type { DetailedPeerCertificate } from 'node:tls';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BearerCredential, callerOf } from '../../src/auth/authenticate.ts';
-import { CertificateCredential, peerOf } from '../../src/auth/certificate.ts';
+import { peerOf } from '../../src/auth/certificate.ts';
+import type { NamedCredential } from '../../src/auth/named.ts';
 import type { Peer } from '../../src/auth/certificate.ts';
 
 let directory: string;
@@ -51,7 +52,7 @@ function peer(subject: string, authorized = true): Peer {
   });
 }
 
-function credential(subject: string): CertificateCredential {
+function credential(subject: string): NamedCredential {
   const found = peer(subject);
   if (found.kind !== 'certificate') throw new Error(`the peer is ${JSON.stringify(found)}`);
   return found.credential;
@@ -116,7 +117,7 @@ describe('A certificate', () => {
     expect(one.expiresAtMs).toBeGreaterThan(Date.now());
     expect(one.expiresAtMs).toBeLessThan(Date.now() + 4 * 86_400_000);
     expect(one.digest).not.toBe(other.digest);
-    expect(inspect(one)).toBe('certificate of a');
+    expect(inspect(one)).toBe('known as a');
   });
 });
 

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Attributes } from '../../src/auth/attributes.ts';
 import { Authorizer } from '../../src/auth/authorize.ts';
-import { CertificateCredential } from '../../src/auth/certificate.ts';
+import { NamedCredential } from '../../src/auth/named.ts';
 import type { Reviewer } from '../../src/auth/review.ts';
 import { Readable } from 'node:stream';
 import { asking, caller } from './support.ts';
@@ -34,14 +34,8 @@ function authorizer(nodeFastPath = true): Authorizer {
   return new Authorizer({ forwarder, reviewer }, { nodeFastPath, onFastPathOff });
 }
 
-function node(
-  name: string,
-  groups = ['system:nodes', 'system:authenticated'],
-): CertificateCredential {
-  return new CertificateCredential(
-    { user: `system:node:${name}`, uid: '', groups, extra: {} },
-    Infinity,
-  );
+function node(name: string, groups = ['system:nodes', 'system:authenticated']): NamedCredential {
+  return new NamedCredential({ user: `system:node:${name}`, uid: '', groups, extra: {} }, Infinity);
 }
 
 const pods = (of: string): Attributes =>

@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.ts';
 import { HEAD, configFile, refused, served } from './support.ts';
 
+const tokensOnly = configFile(`${HEAD}auth: { tokenAudiences: [watershed] }\n`);
+
 describe('defaults', () => {
   test('durations are milliseconds and quantities are bytes', () => {
     const config = served();
@@ -103,6 +105,18 @@ describe('flags', () => {
     [
       ['--tls-cert-file', 'c.pem'],
       'serving.tlsPrivateKeyFile: missing; write the key that belongs to serving.tlsCertFile',
+    ],
+    [
+      ['--client-ca-file', 'ca.crt', '--authorization-kubeconfig', 'r.yaml'],
+      'upstream.impersonatorKubeconfig: missing; write the kubeconfig that serving.clientCaFile needs',
+    ],
+    [
+      ['--config', tokensOnly, '--impersonation-kubeconfig', 'i.yaml'],
+      'upstream.reviewerKubeconfig: missing; write the kubeconfig that auth.tokenAudiences needs',
+    ],
+    [
+      ['--authorization-kubeconfig', 'r.yaml'],
+      'upstream.reviewerKubeconfig: of no use without serving.clientCaFile or auth.tokenAudiences; write both or none',
     ],
     [
       ['--tls-private-key-file', 'k.pem'],

@@ -114,6 +114,7 @@ export function proxyStatus(over: Partial<ProxyStatus> = {}): ProxyStatus {
       rechecks: 4,
       revoked: 0,
       recheckLagMs: 1_500,
+      tokenReviews: { known: 3, unknown: 1, undecided: 0 },
     },
     eventLoop: { utilization: 0.25, delayP50Ms: 0.1, delayP99Ms: 2, delayMaxMs: 4 },
     memory: { rssBytes: 150_000_000, heapUsedBytes: 40_000_000, externalBytes: 60_000_000 },

@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { credentialOf } from '../../src/auth/authenticate.ts';
-import { CertificateCredential } from '../../src/auth/certificate.ts';
+import { NamedCredential } from '../../src/auth/named.ts';
 import {
   DEFAULT_UPGRADE_LIMITS,
   UpgradeRelay,
@@ -347,7 +347,7 @@ describe('an upgrade that upstream does not answer', () => {
     answer = ({ socket }) => socket.end('HTTP/1.1 401 Unauthorized\r\nContent-Length: 1\r\n\r\nx');
     const userInfo = { user: 'alice', uid: '', groups: [], extra: {} };
     const { relay, running } = await start({}, upstreamPort, {
-      callers: { of: () => new CertificateCredential(userInfo, Infinity) },
+      callers: { of: () => new NamedCredential(userInfo, Infinity) },
       impersonator: {
         connectAs: async (_rawHeaders, named) => {
           const socket = connect({ port: upstreamPort, host: '127.0.0.1', allowHalfOpen: true });

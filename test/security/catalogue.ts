@@ -56,11 +56,12 @@ export const catalogue: readonly Row[] = [
   proved(1, 'R', 'no credentials', 'quiet'),
   proved(2, 'R', 'an unknown token is nobody, never anonymous', 'quiet'),
   proved(3, 'R', 'an empty token is no token', 'quiet'),
-  inapplicable(
+  proved(
     4,
-    'F',
+    'R+F',
     'a TokenReview that does not vouch',
-    'callers are judged by their own reviews; the proxy makes no TokenReview',
+    'reviewed-tokens',
+    elsewhere('auth/token-reviews', 'a review that does not vouch'),
   ),
   proved(5, 'R', 'the token of a deleted pod', 'changing'),
   proved(6, 'R', 'a token for another audience', 'quiet'),

@@ -72,7 +72,12 @@ const impersonated = {
 const impersonatedDetails = {
   apiGroups: ['authentication.k8s.io'],
   // RBAC knows no `userextras/*`: each extra is named.
-  resources: ['uids', 'userextras/authentication.kubernetes.io/credential-id'],
+  resources: [
+    'uids',
+    ...['credential-id', 'pod-name', 'pod-uid', 'node-name', 'node-uid'].map(
+      (key) => `userextras/authentication.kubernetes.io/${key}`,
+    ),
+  ],
   verbs: ['impersonate'],
 };
 

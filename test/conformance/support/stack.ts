@@ -48,7 +48,9 @@ export interface StackOptions {
     readonly upstream?: string;
     /** Takes client certificates of the authority that kube-apiserver takes them of, or of another one. */
     readonly clientAuthority?: true | string;
-    /** The account that speaks for their holders; one that may impersonate anybody by default. */
+    /** Knows some callers by name though it takes no client certificates: those with tokens of their own. */
+    readonly reviewsTokens?: true;
+    /** The account that speaks for callers known by name; one that may impersonate anybody by default. */
     readonly impersonator?: User;
   };
 }
@@ -99,7 +101,7 @@ export class Stack {
 
   /** Starts a Watershed with the reader's kubeconfig, on free ports. */
   async startProxy(given: StackOptions['proxy'] = {}): Promise<Watershed> {
-    const { upstream, clientAuthority, impersonator, ...options } = given;
+    const { upstream, clientAuthority, reviewsTokens, impersonator, ...options } = given;
     const { controlPlane } = this;
     const { directory, certificates } = controlPlane;
     const certificate = await issueCertificate({
@@ -117,7 +119,8 @@ export class Stack {
       caFile: controlPlane.caFile,
       ...options,
       flags: [
-        ...(await this.#certificateFlags(clientAuthority, impersonator)),
+        ...this.#authorityFlags(clientAuthority),
+        ...(clientAuthority || reviewsTokens ? await this.#accountFlags(impersonator) : []),
         ...(options.flags ?? []),
       ],
     });
@@ -125,15 +128,15 @@ export class Stack {
     return watershed;
   }
 
-  async #certificateFlags(
-    authority: true | string | undefined,
-    impersonator: User = 'impersonator',
-  ): Promise<readonly string[]> {
+  #authorityFlags(authority: true | string | undefined): readonly string[] {
     if (authority === undefined) return [];
+    const own = this.controlPlane.certificates.clientAuthority.certFile;
+    return [`--client-ca-file=${authority === true ? own : authority}`];
+  }
+
+  async #accountFlags(impersonator: User = 'impersonator'): Promise<readonly string[]> {
     const { controlPlane } = this;
-    const own = controlPlane.certificates.clientAuthority.certFile;
     return [
-      `--client-ca-file=${authority === true ? own : authority}`,
       `--authorization-kubeconfig=${await controlPlane.kubeconfig('reviewer')}`,
       `--impersonation-kubeconfig=${await controlPlane.kubeconfig(impersonator)}`,
     ];
