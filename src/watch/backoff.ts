@@ -3,7 +3,9 @@
  *
  * Exponential with jitter: 0.8 s doubled per failure up to 30 s (client-go's reflector has the same ends), then a random
  * point in the upper half, so that the lanes of one proxy do not all come back in the same moment. What upstream asks for
- * with Retry-After is a lower bound, itself bounded. When to forget earlier failures is the reflector's decision.
+ * with Retry-After is a lower bound, itself bounded, and near its upper bound too: who names a time is there, and says how
+ * much load it wants. A kube-apiserver that initializes its storage says one second for a few seconds, and lanes that stay
+ * away for thirty would send their readers to it. When to forget earlier failures is the reflector's decision.
  */
 
 export interface BackoffOptions {
@@ -19,6 +21,9 @@ export const DEFAULT_BACKOFF: BackoffOptions = Object.freeze({
   maxRetryAfterMs: 60_000,
 });
 
+/** The longest wait, in times of what upstream asked for. */
+const MAX_TIMES_ASKED = 5;
+
 /**
  * @param failures how many attempts in a row have failed, at least 1.
  * @param atLeastMs what upstream asked for, 0 when it did not.
@@ -32,9 +37,10 @@ export function backoffMs(
 ): number {
   // Beyond 2^30 the product could lose its meaning; the bound is reached long before.
   const doublings = Math.min(Math.max(failures, 1) - 1, 30);
-  const ceilingMs = Math.min(options.maxMs, options.firstMs * 2 ** doublings);
-  const ownMs = ceilingMs / 2 + (random * ceilingMs) / 2;
   const askedMs = Math.min(atLeastMs, options.maxRetryAfterMs);
+  const longestMs = Math.min(options.maxMs, askedMs > 0 ? askedMs * MAX_TIMES_ASKED : Infinity);
+  const ceilingMs = Math.min(longestMs, options.firstMs * 2 ** doublings);
+  const ownMs = ceilingMs / 2 + (random * ceilingMs) / 2;
   // A fifth of spread on top of what was asked: everybody else was told the same second.
   return Math.round(Math.max(ownMs, askedMs * (1 + random / 5)));
 }

@@ -15,7 +15,12 @@ describe('the wait', () => {
   test('is at least what upstream asked for, with some spread', () => {
     expect(backoffMs(1, 5_000, 0)).toBe(5_000);
     expect(backoffMs(1, 5_000, 0.99)).toBe(5_990);
-    expect(backoffMs(7, 1_000, 1)).toBe(30_000);
+  });
+
+  test('is never more than five times what upstream asked for', () => {
+    expect(backoffMs(3, 1_000, 1)).toBe(3_200);
+    expect(backoffMs(1000, 1_000, 1)).toBe(5_000);
+    expect(backoffMs(1000, 60_000, 1)).toBe(72_000);
   });
 
   test('is bounded even when upstream asks for a day', () => {
