@@ -3,7 +3,8 @@
  *
  * Asks upstream as the caller or about it (review.ts), remembers answers for a few seconds
  * under keyed digests, and asks each question once at a time. The wide question comes first: who may
- * list all pods of a namespace may list any selection of them, so controllers cost one entry. Only an
+ * list all pods of a namespace may list any selection of them, so controllers cost one entry (two, where
+ * they read single objects: who may get and list all of them may get each). Only an
  * allow gives an `Authorized`, and nothing but this file can make one: functions that serve
  * cached bytes take it as an argument. A deny carries no text, because the request is then passed
  * through and upstream words its own 401 or 403.
@@ -202,10 +203,24 @@ export class Authorizer {
     }
     const question = widened(attributes);
     const answer = await this.#ask(credential, question);
-    const narrower =
-      answer.kind === 'deny' && answer.reason === 'forbidden' && !isWidest(attributes);
-    if (!narrower) return { answer, question };
+    if (isWidest(attributes) || !(await this.#mustAskExactly(credential, question, answer))) {
+      return { answer, question };
+    }
     return { answer: await this.#ask(credential, attributes), question: attributes };
+  }
+
+  /**
+   * What the wide answer leaves open: a right to less, where it is no, and where it is yes to a GET, an authorizer that
+   * excepts this one name. Who may list all of them could read it there.
+   */
+  async #mustAskExactly(
+    credential: JudgeableCredential,
+    wide: Attributes,
+    answer: Answer,
+  ): Promise<boolean> {
+    if (answer.kind === 'deny') return answer.reason === 'forbidden';
+    if (answer.kind !== 'allow' || wide.verb !== 'get') return false;
+    return (await this.#ask(credential, { ...wide, verb: 'list' })).kind !== 'allow';
   }
 
   /** From memory, from a review under way, or from a new one within the budgets. */

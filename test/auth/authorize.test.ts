@@ -165,6 +165,29 @@ describe('memory', () => {
     expect(authorizer.status).toMatchObject({ cached: 4, hits: 50, allowed: 4 });
   });
 
+  test('a GET is covered by the right to get and to list all, at the cost of two questions', async () => {
+    const { authorizer, reviews } = await setUp();
+    for (let at = 0; at < 50; at += 1) {
+      const decision = await authorizer.authorize(
+        caller(),
+        asking({ verb: 'get', name: `n${at}` }),
+      );
+      expect(decision.kind).toBe('allow');
+    }
+    expect(reviews.seen.map(({ spec }) => spec['resourceAttributes'])).toMatchObject([
+      { verb: 'get', namespace: 'a', resource: 'pods' },
+      { verb: 'list', namespace: 'a', resource: 'pods' },
+    ]);
+  });
+
+  test('a name that an authorizer excepts is not read by the right to get the others', async () => {
+    const { authorizer, reviews } = await setUp();
+    reviews.allows = ({ verb, name }) => verb === 'get' && name !== 'vault';
+    const get = (name: string) => authorizer.authorize(caller(), asking({ verb: 'get', name }));
+    expect(reasonOf(await get('vault'))).toBe('deny: forbidden');
+    expect(reasonOf(await get('other'))).toBe('allow');
+  });
+
   test('nothing is shared between callers', async () => {
     const { authorizer, reviews } = await setUp();
     reviews.tokens.add('bob');
