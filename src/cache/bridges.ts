@@ -27,9 +27,13 @@ export class Bridges {
     this.#bridges = [...this.#bridges.filter(({ to }) => to > log.floorRevision), bridge];
   }
 
-  /** The state that a client at `revision` has seen, when that is not the newest one of that revision. */
+  /**
+   * The state that a client at `revision` has seen, when that is not the newest one of that revision. One bridge at most
+   * deletes under a revision; another may have led to it that found nothing gone.
+   */
   positionAt(revision: number): number | undefined {
-    return this.#bridges.find(({ under }) => under === revision)?.before;
+    return this.#bridges.find(({ under, before }) => under === revision && before !== undefined)
+      ?.before;
   }
 
   /** A bridge leads over this revision: what was true at it is not known here. */

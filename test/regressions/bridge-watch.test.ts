@@ -185,6 +185,19 @@ describe('a bridge', () => {
     expect([11, 12, 29, 30].filter((at) => lane.lane.viewAt(at) === undefined)).toEqual([12, 29]);
   });
 
+  test('shows its deletions behind another one that had nothing to tell and led to the same revision', () => {
+    const lane = laneAt11();
+    lane.lane.proven = { position: lane.lane.log.head, revision: 30 };
+    lane.list(30, [pod('x', 5), pod('y', 11)]);
+    const { stream, sink } = watch(lane, lane.lane.viewAt(30)!);
+    bridge(lane);
+    stream.flush();
+    expect(sink.events).toEqual(['DELETED x@30', 'ADDED z@40']);
+    const resumed = watch(lane, lane.lane.viewAt(30)!);
+    resumed.stream.flush();
+    expect(resumed.sink.events).toEqual(['DELETED x@30', 'ADDED z@40']);
+  });
+
   test('leaves a watch open that started ahead of its list too', () => {
     const lane = laneAt11();
     const { stream, sink } = watch(lane, { position: lane.lane.log.head, revision: 60 });
