@@ -15,7 +15,7 @@
 import { LRUCache } from 'lru-cache';
 import { tooManyRequests, type StatusResponse } from '../k8s/status.ts';
 import { holderOf, type Holder } from './holder.ts';
-import type { Exchange } from './exchange.ts';
+import { type Exchange, vouchFor } from './exchange.ts';
 import { isLongRunningTarget } from './request-kind.ts';
 import { DistinctShares, Shares } from './shares.ts';
 
@@ -194,7 +194,7 @@ export class Admission {
     const ticket = this.#tickets.get(exchange);
     if (ticket !== undefined && !ticket.isStranger) return;
     this.#vouched.set(holderOf(exchange).key, true);
-    exchange.connection.vouched = true;
+    vouchFor(exchange.connection);
     if (ticket === undefined) return;
     this.#leave(ticket);
     ticket.isStranger = false;
@@ -208,7 +208,7 @@ export class Admission {
       (holder.standing === 'claimed' && this.#vouched.get(holder.key) === undefined);
     const limit = isStranger ? this.#strangersFull(holder) : this.#identityFull(holder, kind);
     if (limit !== undefined) return this.#refuse(exchange, limit);
-    if (!isStranger) exchange.connection.vouched = true;
+    if (!isStranger) vouchFor(exchange.connection);
     const ticket: Ticket = { kind, holder, isStranger, forwarded: false };
     this.#tickets.set(exchange, ticket);
     this.#enter(ticket);

@@ -24,8 +24,16 @@ export interface ConnectionUse {
   readonly peer: Peer;
   /** Unary requests being answered, counted by Admission. */
   inFlight: number;
-  /** Upstream accepted the token of a request that came on it. */
+  /** Upstream accepted the token of a request that came on it; set once, by `vouchFor`. */
   vouched: boolean;
+  /** Its front may allow more then. */
+  onVouched?: () => void;
+}
+
+export function vouchFor(connection: ConnectionUse): void {
+  if (connection.vouched) return;
+  connection.vouched = true;
+  connection.onVouched?.();
 }
 
 export interface Exchange {

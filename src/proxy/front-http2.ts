@@ -84,6 +84,10 @@ export class FrontHttp2 {
       resets: new FloodMeter(resetWindowMs, nowMs),
       controlFrames: new FloodMeter(resetWindowMs, nowMs),
     };
+    use.onVouched = () => {
+      const { maxConcurrentStreams } = this.#limits;
+      if (!session.destroyed && !session.closed) session.settings({ maxConcurrentStreams });
+    };
     this.#connections.add(connection);
     this.#stats.sessions++;
     this.#stats.openSessions++;
@@ -131,6 +135,7 @@ export class FrontHttp2 {
 
   #sessionOptions(): SecureServerSessionOptions {
     const limits = this.#limits;
+    const { maxConcurrentStreams, maxConcurrentStreamsUnvouched } = limits;
     return {
       // Else Node drops a header with white space around its value in silence, and a request that says whom
       // it impersonates runs as its sender. `refusal` sees it this way.
@@ -141,7 +146,7 @@ export class FrontHttp2 {
       streamResetBurst: limits.maxResets,
       streamResetRate: Math.max(1, Math.floor((limits.maxResets * 1_000) / limits.resetWindowMs)),
       settings: {
-        maxConcurrentStreams: limits.maxConcurrentStreams,
+        maxConcurrentStreams: Math.min(maxConcurrentStreamsUnvouched, maxConcurrentStreams),
         initialWindowSize: limits.streamWindowBytes,
         maxHeaderListSize: HEADER_SLACK * limits.maxHeaderBytes,
         enableConnectProtocol: false,

@@ -12,6 +12,8 @@ export interface ServerLimits {
   readonly maxHeaderBytes: number;
   /** Advertised to HTTP/2 clients; more streams are refused by nghttp2. */
   readonly maxConcurrentStreams: number;
+  /** The same before upstream accepted the token of any request on the connection. */
+  readonly maxConcurrentStreamsUnvouched: number;
   /** Streams an HTTP/2 client may abort per `resetWindowMs`; more cuts the connection. */
   readonly maxResets: number;
   /** The same before upstream accepted the token of any request on the connection (auth.md 4.1). */
@@ -47,6 +49,8 @@ export const DEFAULT_SERVER_LIMITS: ServerLimits = Object.freeze({
   maxConnectionsPerAddress: 10_000,
   maxHeaderBytes: 128 * 1024,
   maxConcurrentStreams: 1_000,
+  // What a Go client takes for granted, and older kube-apiservers allow.
+  maxConcurrentStreamsUnvouched: 100,
   maxResets: 1_000,
   maxResetsUnvouched: 100,
   // Clients that measure the bandwidth ping ten times a second; client-go twice a minute.

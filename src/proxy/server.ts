@@ -2,8 +2,8 @@
  * ProxyServer: the client port. One TLS listener, HTTP/2 and HTTP/1.1 by ALPN, every request handed to
  * one function as an Exchange with its raw target and headers.
  *
- *   TLS listener -> ALPN -> front-http2 | front-http1 -> Exchange -> handle
- *                                       `-> UpgradeRequest + socket -> upgrade
+ *   TCP listener -> handshake, in turn -> ALPN -> front-http2 | front-http1 -> Exchange -> handle
+ *                                                     `-> UpgradeRequest + socket -> upgrade
  *
  * It refuses what must not even be forwarded (400, 431), keeps the bounds of `limits.ts`, counts in
  * `stats`, and never lets a client's error reach the process. Client certificates are asked for where an
@@ -13,8 +13,13 @@
  * who showed a certificate.
  */
 import { constants } from 'node:crypto';
-import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type Server as TlsServer,
+  type TLSSocket,
+} from 'node:tls';
 import type { Duplex } from 'node:stream';
 import { NO_PEER, peerOf, type Peer } from '../auth/certificate.ts';
 import { internalError } from '../k8s/status.ts';
@@ -55,6 +60,10 @@ export interface ProxyServerOptions {
 /** Time a GOAWAY needs to reach clients before streams are refused (Go's server waits as long). */
 const ANNOUNCE_MS = 1_000;
 const DRAIN_STEP_MS = 100;
+/** Requests begun in one turn of the loop: about a millisecond. */
+const STARTS_PER_TURN = 8;
+/** Handshakes begun in one turn, each about as long: a crowd that comes at once must not hold up who is here. */
+const HANDSHAKES_PER_TURN = 1;
 const NO_WATCHES: EndableWatches = { openWatches: 0, endWatches: () => {} };
 
 export class ProxyServer {
@@ -62,6 +71,7 @@ export class ProxyServer {
   readonly #options: ProxyServerOptions;
   readonly #limits: ServerLimits;
   readonly #listener: Server;
+  readonly #tls: TlsServer;
   readonly #http1: FrontHttp1;
   readonly #http2: FrontHttp2;
   /** Connections whose peer showed a certificate, good or bad. */
@@ -69,7 +79,8 @@ export class ProxyServer {
   /** Handshakes under way by their peer, with the authority they began under and are verified with. */
   readonly #handshakes = new Map<string, Buffer>();
   readonly #addresses: Shares;
-  readonly #starts = new StartQueue();
+  readonly #starts = new StartQueue<number>(STARTS_PER_TURN);
+  readonly #beginnings = new StartQueue<string>(HANDSHAKES_PER_TURN);
   #nextConnectionId = 1;
 
   constructor(options: ProxyServerOptions) {
@@ -84,7 +95,8 @@ export class ProxyServer {
     };
     this.#http1 = new FrontHttp1({ ...shared, upgrade: options.upgrade });
     this.#http2 = new FrontHttp2(shared);
-    this.#listener = this.#createListener(options);
+    this.#tls = this.#createTls(options);
+    this.#listener = this.#createListener();
   }
 
   /** Connections in any state behind the handshake. */
@@ -133,48 +145,56 @@ export class ProxyServer {
     this.#http2.destroy();
   }
 
-  #createListener({ certificate, clientAuthority }: ProxyServerOptions): Server {
+  #createListener(): Server {
     const limits = this.#limits;
-    const context = (): SecureContextOptions => ({
-      ...certificate.context,
-      ...(clientAuthority && clientContext(clientAuthority)),
-      minVersion: 'TLSv1.2',
-    });
     const listener = createServer({
-      ...context(),
-      ALPNProtocols: ['h2', 'http/1.1'],
-      requestCert: clientAuthority !== undefined,
-      rejectUnauthorized: false,
-      handshakeTimeout: limits.handshakeTimeoutMs,
       // Upgraded connections (port-forward) end their two directions one by one.
       allowHalfOpen: true,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: limits.keepAliveDelayMs,
+      // Nothing is read before the handshake begins: until then a connection costs a descriptor.
+      pauseOnConnect: true,
     });
     listener.maxConnections = limits.maxConnections;
-    listener.on('secureConnection', (socket) => this.#accept(socket));
-    listener.on('tlsClientError', (_error, socket) => {
-      this.stats.handshakeFailures++;
-      socket.destroy();
-    });
-    // Before the listener of TLS itself: a handshake is what costs.
-    listener.prependListener('connection', (socket) => this.#countAddress(socket));
+    listener.on('connection', (socket) => this.#admit(socket));
     listener.on('drop', () => {
       this.stats.droppedConnections++;
       this.stats.limits.connections++;
     });
-    certificate.onChange(() => listener.setSecureContext(context()));
-    if (clientAuthority === undefined) return listener;
-    listener.on('connection', (socket) => this.#beginHandshake(socket, clientAuthority));
-    clientAuthority.onChange(() => {
-      listener.setSecureContext(context());
-      for (const socket of this.#certified) socket.destroy();
-    });
     return listener;
   }
 
-  #beginHandshake(socket: Socket, { bundle }: AuthorityProvider): void {
+  /** Handshakes of connections that the listener hands over. */
+  #createTls({ certificate, clientAuthority }: ProxyServerOptions): TlsServer {
+    const context = (): SecureContextOptions => ({
+      ...certificate.context,
+      ...(clientAuthority && clientContext(clientAuthority)),
+      minVersion: 'TLSv1.2',
+    });
+    const tls = createTlsServer({
+      ...context(),
+      ALPNProtocols: ['h2', 'http/1.1'],
+      requestCert: clientAuthority !== undefined,
+      rejectUnauthorized: false,
+      handshakeTimeout: this.#limits.handshakeTimeoutMs,
+    });
+    tls.on('secureConnection', (socket) => this.#accept(socket));
+    tls.on('tlsClientError', (_error, socket) => {
+      this.stats.handshakeFailures++;
+      socket.destroy();
+    });
+    certificate.onChange(() => tls.setSecureContext(context()));
+    if (clientAuthority === undefined) return tls;
+    tls.on('connection', (socket) => this.#rememberAuthority(socket, clientAuthority));
+    clientAuthority.onChange(() => {
+      tls.setSecureContext(context());
+      for (const socket of this.#certified) socket.destroy();
+    });
+    return tls;
+  }
+
+  #rememberAuthority(socket: Socket, { bundle }: AuthorityProvider): void {
     const key = addressOf(socket);
     this.#handshakes.set(key, bundle);
     socket.once('close', () => this.#handshakes.delete(key));
@@ -191,8 +211,8 @@ export class ProxyServer {
     return isCurrent || peer.kind === 'none' ? peer : undefined;
   }
 
-  /** Connections of one address, those still in their handshake included. */
-  #countAddress(socket: Socket): void {
+  /** Counts connections of one address, those still in their handshake included, and has each begin it in its turn. */
+  #admit(socket: Socket): void {
     const address = plainAddress(socket.remoteAddress ?? '');
     if (this.#addresses.isFull(address)) {
       this.stats.droppedConnections++;
@@ -202,6 +222,14 @@ export class ProxyServer {
     }
     this.#addresses.add(address);
     socket.once('close', () => this.#addresses.give(address));
+    socket.on('error', ignore);
+    this.#beginnings.add(address, () => this.#beginHandshake(socket));
+  }
+
+  #beginHandshake(socket: Socket): boolean {
+    if (socket.destroyed) return false;
+    this.#tls.emit('connection', socket);
+    return true;
   }
 
   #accept(socket: TLSSocket): void {

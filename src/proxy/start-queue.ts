@@ -1,26 +1,30 @@
 /**
- * Starts requests a few at a time: what one packet can hold of them, hundreds, must not keep the loop from what others wait
- * for. The first of each turn of the loop are started at once; the rest waits by connection and is started one of each,
- * round and round. A request that was given up meanwhile costs nothing more.
+ * Starts things a few at a time: what comes at once, hundreds of requests in a packet or of connections in a burst, must not
+ * keep the loop from what others wait for. The first of each turn of the loop are started at once; the rest waits by its
+ * source and is started one of each, round and round. What was given up meanwhile costs nothing more.
  *
- * Each waiter is an open stream or an HTTP/1.1 request, of which a connection has a bounded number.
+ * Requests wait by connection, of which each has a bounded number; connections by address.
  */
-
-/** Starts in one turn of the loop: about 3 ms. */
-export const STARTS_PER_TURN = 32;
 
 /** Begins what waited; false when there was nothing to do any more. */
 export type Start = () => boolean;
 
-export class StartQueue {
-  /** Waiting, by connection, in the order of their next starts. */
-  readonly #lines = new Map<number, Start[]>();
-  #left = STARTS_PER_TURN;
+export class StartQueue<Source> {
+  readonly #perTurn: number;
+  /** Waiting, by source, in the order of their next starts. */
+  readonly #lines = new Map<Source, Start[]>();
+  #left: number;
   #armed = false;
-  /** Requests waiting. */
+  /** All that wait. */
   waiting = 0;
 
-  add(connection: number, start: Start): void {
+  /** @param perTurn starts in one turn of the loop. */
+  constructor(perTurn: number) {
+    this.#perTurn = perTurn;
+    this.#left = perTurn;
+  }
+
+  add(source: Source, start: Start): void {
     this.#arm();
     if (this.#left > 0 && this.waiting === 0) {
       this.#left--;
@@ -28,8 +32,8 @@ export class StartQueue {
       return;
     }
     this.waiting++;
-    const line = this.#lines.get(connection);
-    if (line === undefined) this.#lines.set(connection, [start]);
+    const line = this.#lines.get(source);
+    if (line === undefined) this.#lines.set(source, [start]);
     else line.push(start);
   }
 
@@ -42,14 +46,14 @@ export class StartQueue {
 
   readonly #turn = (): void => {
     this.#armed = false;
-    this.#left = STARTS_PER_TURN;
+    this.#left = this.#perTurn;
     if (this.waiting === 0) return;
     this.#arm();
-    for (const [connection, line] of this.#lines) {
+    for (const [source, line] of this.#lines) {
       if (this.#left === 0) return;
       // Behind all others, whom this loop meets first.
-      this.#lines.delete(connection);
-      if (line.length > 1) this.#lines.set(connection, line);
+      this.#lines.delete(source);
+      if (line.length > 1) this.#lines.set(source, line);
       this.waiting--;
       if (line.shift()!()) this.#left--;
     }

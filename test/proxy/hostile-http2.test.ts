@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Exchange } from '../../src/proxy/exchange.ts';
+import { type Exchange, vouchFor } from '../../src/proxy/exchange.ts';
 import {
   END_HEADERS,
   END_STREAM,
@@ -17,6 +17,8 @@ import { FrameTap } from '../support/frame-tap.ts';
 import type { RecordingClient } from '../support/recording-client.ts';
 import { EdgeFixture, eventually, openDescriptors, type RunningServer } from './edge-fixture.ts';
 
+const ACK = frame(FrameType.settings, 1, 0, Buffer.alloc(0));
+
 let edge: EdgeFixture;
 let running: RunningServer;
 let bystander: RecordingClient;
@@ -28,6 +30,7 @@ beforeAll(async () => {
     limits: {
       maxHeaderBytes: 4096,
       maxConcurrentStreams: 50,
+      maxConcurrentStreamsUnvouched: 30,
       maxResets: 200,
       headersTimeoutMs: 200,
       reapIntervalMs: 20,
@@ -216,6 +219,28 @@ describe('a stream', () => {
     expect(
       handled.slice(before).filter(({ target }) => target === '/hang').length,
     ).toBeLessThanOrEqual(50);
+    socket.destroy();
+    await alone();
+  });
+
+  test('is one of fewer before anybody is known to have sent one', async () => {
+    const before = handled.length;
+    const block = getBlock('/hang');
+    const hang = (first: number, count: number): Buffer =>
+      Buffer.concat(Array.from({ length: count }, (_, i) => request(2 * (first + i) + 1, block)));
+    const opened = (): number => handled.length - before;
+    const { socket, tap } = await send(hang(0, 40));
+    const refused = (): number =>
+      tap.frames.filter(({ type }) => type === FrameType.rstStream).length;
+    await eventually(() => opened() + refused() === 40);
+    expect(opened()).toBe(30);
+    vouchFor(handled[before].connection);
+    const settingsSent = (): number =>
+      tap.frames.filter(({ type, flags }) => type === FrameType.settings && flags === 0).length;
+    await eventually(() => settingsSent() === 2);
+    socket.write(Buffer.concat([ACK, ACK, hang(40, 20)]));
+    await eventually(() => opened() === 50);
+    expect(refused()).toBe(10);
     socket.destroy();
     await alone();
   });

@@ -1,10 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { STARTS_PER_TURN, StartQueue } from '../../src/proxy/start-queue.ts';
+import { StartQueue } from '../../src/proxy/start-queue.ts';
+
+const STARTS_PER_TURN = 32;
 
 /** Adds requests of connections, in this order; each notes that it was started. */
-function filled(connections: readonly number[]): { queue: StartQueue; started: number[] } {
-  const queue = new StartQueue();
+function filled(connections: readonly number[]): {
+  queue: StartQueue<number>;
+  started: number[];
+} {
+  const queue = new StartQueue<number>(STARTS_PER_TURN);
   const started: number[] = [];
   for (const connection of connections) {
     queue.add(connection, () => {
@@ -35,7 +40,7 @@ describe('requests', () => {
   });
 
   test('that were given up take no place of others', async () => {
-    const queue = new StartQueue();
+    const queue = new StartQueue<number>(STARTS_PER_TURN);
     const started: number[] = [];
     for (let i = 0; i < 500; i++) {
       queue.add(1, () => {
