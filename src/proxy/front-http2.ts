@@ -42,6 +42,8 @@ interface Connection {
 
 /** The stream id that announces an end without refusing anything yet (RFC 9113 6.8). */
 const LAST_STREAM_ID = 2 ** 31 - 1;
+/** About 10 ms of making and unmaking streams. Controllers that stop give up as many watches at once. */
+const RESETS_IN_A_PACKET = 200;
 
 /** The types do not know this option. */
 const WITH_WHITE_SPACE = {
@@ -142,8 +144,9 @@ export class FrontHttp2 {
       ...WITH_WHITE_SPACE,
       maxHeaderListPairs: Math.max(128, Math.floor(limits.maxHeaderBytes / 32)),
       maxSessionMemory: limits.maxSessionMemoryMb,
-      // The same numbers as ours; nghttp2's count also sees streams that never reach us.
-      streamResetBurst: limits.maxResets,
+      // The same rate as ours; nghttp2's count also sees streams that never reach us, and is the only one that is kept
+      // within a packet, which can hold hundreds.
+      streamResetBurst: Math.min(limits.maxResets, RESETS_IN_A_PACKET),
       streamResetRate: Math.max(1, Math.floor((limits.maxResets * 1_000) / limits.resetWindowMs)),
       settings: {
         maxConcurrentStreams: Math.min(maxConcurrentStreamsUnvouched, maxConcurrentStreams),

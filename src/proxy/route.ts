@@ -35,6 +35,7 @@ import type { RequestLog } from './request-log.ts';
 import { serveGet } from './serve-get.ts';
 import { serveList } from './serve-list.ts';
 import { serveWatch } from './serve-watch.ts';
+import { StartQueue } from './start-queue.ts';
 import type { Served } from './served.ts';
 import { notServed } from './served.ts';
 import type { WatchServices, WatchStream } from './watch-stream.ts';
@@ -104,6 +105,9 @@ export interface RouteParts {
   readonly managedFieldsOptOut: boolean;
 }
 
+/** Requests handed to upstream's connections in one turn of the loop: one or two milliseconds. */
+const PASSES_PER_TURN = 8;
+
 /** Answered with neither bytes of the cache nor upstream's. */
 interface Refused {
   readonly kind: 'refused';
@@ -130,6 +134,7 @@ interface Wanted {
 
 export class Route {
   readonly #parts: RouteParts;
+  readonly #passes = new StartQueue<number>(PASSES_PER_TURN);
 
   constructor(parts: RouteParts) {
     this.#parts = parts;
@@ -176,13 +181,18 @@ export class Route {
     );
   }
 
-  /** Not at once: the reset that came behind it in the same packet is seen first, and costs upstream nothing then. */
+  /**
+   * Not at once: the reset that came behind it in the same packet is seen first, and costs upstream nothing then. Nor many in
+   * one turn.
+   */
   #pass(exchange: Exchange, reason: string, passing: Passing): void {
-    setImmediate(() => {
-      if (exchange.aborted || !this.#parts.admission.forward(exchange)) return;
+    const pass = (): boolean => {
+      if (exchange.aborted || !this.#parts.admission.forward(exchange)) return false;
       this.#parts.log.passedThrough(exchange, reason);
       this.#parts.passThrough.serve(exchange, passing);
-    });
+      return true;
+    };
+    setImmediate(() => this.#passes.add(exchange.connection.id, pass));
   }
 
   async #serve(exchange: Exchange, caller: Credential): Promise<Served | Refused> {
