@@ -171,6 +171,9 @@ function broken(results: ReadonlyMap<string, readonly Round[]>): string[] {
   );
 }
 
+/** As the image has it. */
+process.env['MALLOC_TRIM_THRESHOLD_'] ??= '131072';
+
 async function startStand(cluster: BenchCluster, client: LoadClient): Promise<Stand> {
   const { kubeconfig, token } = cluster;
   const server = await startWatershed({ kubeconfig, token });

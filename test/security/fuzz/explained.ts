@@ -90,6 +90,23 @@ export const explanations: readonly Explanation[] = [
       certificate !== undefined &&
       fields(headers).some(([name]) => name.startsWith('impersonate-')),
   },
+  {
+    name: 'which of several extras is refused',
+    reason:
+      'Go walks the extras of an impersonation in random order, so kube-apiserver itself names now this one, now that one.',
+    covers: ({ headers }, direct, { status, body }) => {
+      const names = fields(headers).map(([name]) => name);
+      const extras = new Set(names.filter((name) => name.startsWith('impersonate-extra-')));
+      const isAboutOne = (text: Buffer): boolean => text.includes('userextras/');
+      return (
+        extras.size > 1 &&
+        direct.status === 403 &&
+        status === 403 &&
+        isAboutOne(direct.body) &&
+        isAboutOne(body)
+      );
+    },
+  },
 ];
 
 export function fields(headers: readonly string[]): [name: string, value: string][] {
