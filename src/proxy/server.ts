@@ -60,8 +60,8 @@ export interface ProxyServerOptions {
 /** Time a GOAWAY needs to reach clients before streams are refused (Go's server waits as long). */
 const ANNOUNCE_MS = 1_000;
 const DRAIN_STEP_MS = 100;
-/** Requests begun in one turn of the loop: about a millisecond. */
-const STARTS_PER_TURN = 8;
+/** Requests begun in one turn of the loop: one or two milliseconds. */
+const STARTS_PER_TURN = 16;
 /** Handshakes begun in one turn, each about as long: a crowd that comes at once must not hold up who is here. */
 const HANDSHAKES_PER_TURN = 1;
 const NO_WATCHES: EndableWatches = { openWatches: 0, endWatches: () => {} };
