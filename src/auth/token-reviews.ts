@@ -46,6 +46,9 @@ type Holder =
 
 type Remembered = Exclude<Holder, { kind: 'undecided' }> & { readonly untilMs: number };
 
+/** Of the reviews under way, those of tokens that were not known before. */
+const SHARE_OF_NEW = 0.75;
+
 const PATH = '/apis/authentication.k8s.io/v1/tokenreviews';
 
 const REFUSED: RefusedCaller = Object.freeze({
@@ -95,7 +98,7 @@ export class TokenReviews {
   }
 
   async #ask(token: string, digest: string, expiresAtMs: number): Promise<Holder> {
-    if (this.#underWay.size >= this.#options.maxReviews) return { kind: 'undecided' };
+    if (this.#underWay.size >= this.#placesFor(digest)) return { kind: 'undecided' };
     const asking = this.#review(token);
     this.#underWay.set(digest, asking);
     const holder = await asking;
@@ -103,6 +106,13 @@ export class TokenReviews {
     this.counters[holder.kind] += 1;
     this.#remember(digest, holder, expiresAtMs);
     return holder;
+  }
+
+  /** Who makes tokens up cannot take the places of those whose token was good before. */
+  #placesFor(digest: string): number {
+    const { maxReviews } = this.#options;
+    const wasKnown = this.#remembered.peek(digest)?.kind === 'known';
+    return wasKnown ? maxReviews : Math.ceil(maxReviews * SHARE_OF_NEW);
   }
 
   /** Errors are never remembered, and nobody is known for longer than the token says. */

@@ -186,6 +186,22 @@ describe('what upstream said', () => {
   });
 });
 
+test('made-up tokens leave places for those that were good before', async () => {
+  const known = reviews({ maxReviews: 4 });
+  const good = bearing(tokenFor(ours));
+  expect((await known.callerOf(good)).kind).toBe('named');
+  nowMs = 10_000;
+  let go = (): void => {};
+  hold = new Promise((resolve) => (go = resolve));
+  const madeUp = ['1', '2', '3', '4'].map((jti) =>
+    known.callerOf(bearing(tokenFor(ours, { jti }))),
+  );
+  const again = known.callerOf(good);
+  expect(await madeUp[3]).toEqual({ kind: 'undecided' });
+  go();
+  expect((await again).kind).toBe('named');
+});
+
 describe('a caller', () => {
   const forwarder = { forward: () => Promise.reject(new Error('nobody travels with a token')) };
   let tokens: TokenReviews;
