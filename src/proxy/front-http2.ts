@@ -239,7 +239,8 @@ export class FrontHttp2 {
   }
 }
 
+/** The socket first: a session that can still write resets its streams with NO_ERROR, which is no way to lose a connection. */
 function cut(connection: Connection): void {
-  connection.session.destroy();
   connection.socket.destroy();
+  connection.session.destroy();
 }
