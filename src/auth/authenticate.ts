@@ -71,6 +71,7 @@ export class BearerCredential {
   readonly #headers: readonly string[];
   #parts: readonly string[] | undefined;
   #digest: string | undefined;
+  #claims: Claims | undefined;
 
   constructor(headers: readonly string[]) {
     this.#headers = headers;
@@ -106,13 +107,13 @@ export class BearerCredential {
    * nothing. Read without verification, so it may only ever shorten what is remembered.
    */
   get expiresAtMs(): number {
-    const { exp } = this.#claims();
+    const { exp } = this.#claimed;
     return typeof exp === 'number' && Number.isFinite(exp) ? exp * 1000 : Infinity;
   }
 
   /** For whom the token says that it is, unverified: good for choosing who is asked about it, and nothing else. */
   get audiences(): readonly string[] {
-    const { aud } = this.#claims();
+    const { aud } = this.#claimed;
     return [aud].flat().filter((one) => typeof one === 'string');
   }
 
@@ -121,14 +122,9 @@ export class BearerCredential {
     return this.#headers[1].split(' ')[1];
   }
 
-  #claims(): { readonly exp?: unknown; readonly aud?: unknown } {
-    const payload = this.token().split('.', 2)[1] ?? '';
-    try {
-      const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-      return typeof claims === 'object' && claims !== null ? claims : {};
-    } catch {
-      return {};
-    }
+  get #claimed(): Claims {
+    this.#claims ??= claimsOf(this.token());
+    return this.#claims;
   }
 
   toJSON(): string {
@@ -137,6 +133,22 @@ export class BearerCredential {
 
   [inspect.custom](): string {
     return '[redacted]';
+  }
+}
+
+/** What a JWT says about itself, unverified. */
+interface Claims {
+  readonly exp?: unknown;
+  readonly aud?: unknown;
+}
+
+function claimsOf(token: string): Claims {
+  const payload = token.split('.', 2)[1] ?? '';
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+    return typeof claims === 'object' && claims !== null ? claims : {};
+  } catch {
+    return {};
   }
 }
 

@@ -137,16 +137,25 @@ async function askAbout(
   const standing = await named.stands();
   if (standing === 'undecided') return { kind: 'undecided', reason: 'no token review' };
   if (standing === 'unknown') return { kind: 'deny', reason: 'unauthenticated' };
-  const response = await reviewer.open(REVIEWS, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: reviewBody('SubjectAccessReview', question, named.userInfo),
-    signal,
-  });
-  const text = await readText(response.body);
-  return response.status === 200 || response.status === 201
+  const body = reviewBody('SubjectAccessReview', question, named.userInfo);
+  const { text, status } = await postReview(reviewer, REVIEWS, body, signal);
+  return text !== undefined
     ? verdictOf('SubjectAccessReview', text)
-    : { kind: 'undecided', reason: `reviewer ${response.status}` };
+    : { kind: 'undecided', reason: `reviewer ${status}` };
+}
+
+/** Sends a review as an account of the proxy. `text` is the answer, absent where upstream gave none. */
+export async function postReview(
+  account: Reviewer,
+  path: string,
+  body: Buffer,
+  signal: AbortSignal,
+): Promise<{ readonly status: number; readonly text?: string }> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await account.open(path, { method: 'POST', headers, body, signal });
+  const { status } = response;
+  const text = await readText(response.body);
+  return status === 200 || status === 201 ? { status, text } : { status };
 }
 
 type ReviewKind = 'SelfSubjectAccessReview' | 'SubjectAccessReview';

@@ -7,7 +7,7 @@
  * and some of the worst single questions (SelfSubjectAccessReview: every authorizer).
  */
 
-import { readText } from './review.ts';
+import { postReview, readText } from './review.ts';
 import type { Reviewer } from './review.ts';
 
 export type Proof =
@@ -149,16 +149,13 @@ async function ask(
   spec: object,
 ): Promise<Readonly<Record<string, unknown>>> {
   const body = { kind, apiVersion: 'authorization.k8s.io/v1', spec };
-  const response = await account.open(`/apis/authorization.k8s.io/v1/${kind.toLowerCase()}s`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: Buffer.from(JSON.stringify(body)),
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
-  const text = await readText(response.body);
-  if (response.status !== 200 && response.status !== 201) {
-    throw new Error(`upstream answered ${response.status} to a ${kind}`);
-  }
+  const { status, text } = await postReview(
+    account,
+    `/apis/authorization.k8s.io/v1/${kind.toLowerCase()}s`,
+    Buffer.from(JSON.stringify(body)),
+    AbortSignal.timeout(TIMEOUT_MS),
+  );
+  if (text === undefined) throw new Error(`upstream answered ${status} to a ${kind}`);
   const answer = JSON.parse(text) as { readonly status?: Record<string, unknown> } | null;
   return answer?.status ?? {};
 }

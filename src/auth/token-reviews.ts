@@ -13,7 +13,7 @@ import type { BearerCredential, RefusedCaller, UndecidedCaller } from './authent
 import { digestOf } from './digest.ts';
 import { NamedCredential, whyUnspeakable } from './named.ts';
 import type { Standing, UserInfo } from './named.ts';
-import { readText } from './review.ts';
+import { postReview } from './review.ts';
 import type { Reviewer } from './review.ts';
 
 export interface TokenReviewOptions {
@@ -132,15 +132,13 @@ export class TokenReviews {
       spec: { token, audiences },
     };
     try {
-      const response = await this.#reviewer.open(PATH, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: Buffer.from(JSON.stringify(body)),
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-      const text = await readText(response.body);
-      if (response.status !== 200 && response.status !== 201) return { kind: 'undecided' };
-      return holderIn(text, audiences);
+      const { text } = await postReview(
+        this.#reviewer,
+        PATH,
+        Buffer.from(JSON.stringify(body)),
+        AbortSignal.timeout(timeoutMs),
+      );
+      return text === undefined ? { kind: 'undecided' } : holderIn(text, audiences);
     } catch {
       return { kind: 'undecided' };
     }
