@@ -135,7 +135,6 @@ const others: readonly string[] = [
   '/apis/apps/v1',
   '/version',
   '/healthz',
-  '/openapi/v3',
   '/api/v1/secrets',
   '/api/v1/events',
   '/apis/events.k8s.io/v1/events',
@@ -217,6 +216,8 @@ export const refusalCases: readonly Case[] = [
   ...watchErrors.map((options) => refused(pods, { watch: 1, timeoutSeconds: 1, ...options })),
   ...watchErrors.slice(0, 3).map((options) => refused(widgets, { watch: 1, ...options })),
   ...[...unknown, ...spellings, ...others].map((path) => raw(path)),
+  // Last-Modified is the second of the answer (kube-aggregator openapiv3/aggregator.go, handleDiscovery).
+  { ...raw('/openapi/v3'), ages: true },
   ...formCases(),
   ...userCases(),
 ];
