@@ -4,6 +4,7 @@ import { Callers } from './auth/callers.ts';
 import { TokenReviews } from './auth/token-reviews.ts';
 import { WatchRechecks } from './auth/recheck.ts';
 import type { Config } from './config/config.ts';
+import { WriteTurn } from './http2/write-turn.ts';
 import { resourceId } from './k8s/resource.ts';
 import type { Accounts } from './main-accounts.ts';
 import type { MetadataLanes } from './main-metadata.ts';
@@ -49,6 +50,8 @@ type ServingLimitsReached = Omit<ProxyStatus['limits'], keyof ServerStats['limit
 export class Serving {
   readonly route: Route;
   readonly flush: FlushScheduler;
+  /** What HTTP/2 connections write in. */
+  readonly writes = new WriteTurn();
   readonly watches: OpenWatches;
   readonly admission: Admission;
   readonly turns: ListTurns;
@@ -101,7 +104,10 @@ export class Serving {
         watchersPerTurn: config.flush.connectionsPerTurn,
         maxShare: FLUSH_SHARE,
       },
-      () => writer.forget(),
+      () => {
+        this.writes.run();
+        writer.forget();
+      },
     );
     this.route = new Route({
       subjects,

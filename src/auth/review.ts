@@ -78,19 +78,23 @@ export async function review(
   timeoutMs: number,
 ): Promise<Verdict> {
   const signal = AbortSignal.timeout(timeoutMs);
-  const ask = (): Promise<Verdict> =>
-    credential.kind === 'bearer'
-      ? askAs(reviewers.forwarder, credential, question, signal)
-      : askAbout(reviewers.reviewer, credential, question, signal);
+  try {
+    return credential.kind === 'bearer'
+      ? await retried(() => askAs(reviewers.forwarder, credential, question, signal))
+      : await askAbout(reviewers.reviewer, credential, question, signal);
+  } catch (error) {
+    return undecided(error);
+  }
+}
+
+/** An idle connection may have been closed just now; asking twice changes nothing upstream. */
+async function retried<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (error) {
-    // An idle connection may have been closed just now; asking twice changes nothing upstream.
-    if ((error as { code?: unknown }).code !== 'reset') {
-      return undecided(error);
-    }
+    if ((error as { code?: unknown }).code !== 'reset') throw error;
+    return ask();
   }
-  return ask().catch(undecided);
 }
 
 function undecided(error: unknown): Verdict {
@@ -144,13 +148,28 @@ async function askAbout(
     : { kind: 'undecided', reason: `reviewer ${status}` };
 }
 
-/** Sends a review as an account of the proxy. `text` is the answer, absent where upstream gave none. */
-export async function postReview(
+interface Posted {
+  readonly status: number;
+  /** The answer, absent where upstream gave none. */
+  readonly text?: string;
+}
+
+/** Sends a review as an account of the proxy. */
+export function postReview(
   account: Reviewer,
   path: string,
   body: Buffer,
   signal: AbortSignal,
-): Promise<{ readonly status: number; readonly text?: string }> {
+): Promise<Posted> {
+  return retried(() => postOnce(account, path, body, signal));
+}
+
+async function postOnce(
+  account: Reviewer,
+  path: string,
+  body: Buffer,
+  signal: AbortSignal,
+): Promise<Posted> {
   const headers = { 'content-type': 'application/json' };
   const response = await account.open(path, { method: 'POST', headers, body, signal });
   const { status } = response;

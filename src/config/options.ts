@@ -278,11 +278,6 @@ const http2 = {
     minimum: 1,
     maximum: 100_000,
   }),
-  maxSessionMemoryBytes: bytes(
-    '32Mi',
-    'Memory one connection may make the HTTP/2 layer hold before new streams are refused.',
-    { minimum: MEBIBYTE, maximum: 1_024 * MEBIBYTE },
-  ),
 };
 
 const auth = {

@@ -3,8 +3,14 @@
  * clean end is END_STREAM and nothing after it (a RST_STREAM of any code makes client-go relist, semantics 9.2). The two
  * differ only in how a body is broken off.
  */
-import type { Writable } from 'node:stream';
 import type { Sink } from './sink.ts';
+
+/** A `Writable`, or a stream of ours. */
+export interface SinkBody {
+  readonly writableEnded: boolean;
+  write(chunk: Uint8Array, taken: (error?: Error | null) => void): unknown;
+  end(): unknown;
+}
 
 export class BodySink implements Sink {
   ready = true;
@@ -12,7 +18,7 @@ export class BodySink implements Sink {
   closed = false;
   onReady: (() => void) | null = null;
   onClose: (() => void) | null = null;
-  readonly #body: Writable;
+  readonly #body: SinkBody;
   readonly #bodiless: boolean;
   readonly #breakOff: () => void;
 
@@ -20,7 +26,7 @@ export class BodySink implements Sink {
    * `bodiless` (HEAD, 204, 304): writes are accepted and nothing is sent. `breakOff` is how the protocol says that a body
    * is incomplete.
    */
-  constructor(body: Writable, bodiless: boolean, breakOff: () => void) {
+  constructor(body: SinkBody, bodiless: boolean, breakOff: () => void) {
     this.#body = body;
     this.#bodiless = bodiless;
     this.#breakOff = breakOff;

@@ -1,62 +1,47 @@
 /**
- * The HTTP/2 half of the client port: server sessions on sockets that finished their handshake,
- * without Node's compatibility layer and without its Http2SecureServer, so limits and reaping are ours.
- *
- * nghttp2 frames, answers PING and SETTINGS and bounds their floods. Added here: sessions that never
- * ask anything, idle ones, ones that reset streams in bulk and ones nghttp2 gave up (auth.md 4.1: they
- * may keep their socket) are cut; a drain says GOAWAY twice, as RFC 9113 6.8 asks.
+ * The HTTP/2 half of the client port: sessions on sockets that finished their handshake, and the
+ * limits of each. Sessions that never ask anything, idle ones, ones that do not finish their headers
+ * and ones that flood are cut (auth.md 4.1); a drain says GOAWAY twice, as RFC 9113 6.8 asks.
  */
-import {
-  constants,
-  performServerHandshake,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-  type SecureServerSessionOptions,
-} from 'node:http2';
 import type { TLSSocket } from 'node:tls';
+import { MAX_STREAM_ID } from '../http2/frame.ts';
+import { ServerSession, type SessionTurns } from '../http2/server-session.ts';
+import type { ServerStream } from '../http2/server-stream.ts';
+import type { WriteTurn } from '../http2/write-turn.ts';
 import { badRequest } from '../k8s/status.ts';
-import { ExchangeHttp2, requestHeadHttp2 } from './exchange-http2.ts';
+import { ExchangeHttp2 } from './exchange-http2.ts';
 import type { ConnectionUse, Exchange } from './exchange.ts';
-import { headerListBytes, refusal } from './headers.ts';
 import { FloodMeter } from './flood-meter.ts';
+import { refusal } from './headers.ts';
 import type { ServerLimits, ServerStats } from './limits.ts';
 import { HEADERS_TOO_LARGE } from './raw-answer.ts';
+import { StartQueue } from './start-queue.ts';
 
 export interface FrontHttp2Options {
   readonly limits: ServerLimits;
   readonly stats: ServerStats;
   readonly handle: (exchange: Exchange) => void;
+  readonly writes: WriteTurn;
 }
 
 interface Connection {
   readonly use: ConnectionUse;
-  readonly session: ServerHttp2Session;
+  readonly session: ServerSession;
   readonly socket: TLSSocket;
-  /** Since when there is no open stream; also the birth of a session without any. */
-  idleSinceMs: number;
-  openStreams: number;
-  streams: number;
   readonly resets: FloodMeter;
   readonly controlFrames: FloodMeter;
 }
 
-/** The stream id that announces an end without refusing anything yet (RFC 9113 6.8). */
-const LAST_STREAM_ID = 2 ** 31 - 1;
-/** About 10 ms of making and unmaking streams. Controllers that stop give up as many watches at once. */
-const RESETS_IN_A_PACKET = 200;
-
-/** The types do not know this option. */
-const WITH_WHITE_SPACE = {
-  strictFieldWhitespaceValidation: false,
-} as SecureServerSessionOptions;
-
-/** nghttp2's own limit is wider than ours, so that ours answers 431 instead of a reset. */
+/** Our own limit is answered by 431; what is this much larger is not even looked at. */
 const HEADER_SLACK = 2;
+/** Slices of frames in one turn of the loop, of all connections: a millisecond or two. */
+const READS_PER_TURN = 8;
 
 export class FrontHttp2 {
   readonly #limits: ServerLimits;
   readonly #stats: ServerStats;
   readonly #handle: (exchange: Exchange) => void;
+  readonly #turns: SessionTurns;
   readonly #connections = new Set<Connection>();
   readonly #reaper: NodeJS.Timeout;
 
@@ -64,6 +49,7 @@ export class FrontHttp2 {
     this.#limits = options.limits;
     this.#stats = options.stats;
     this.#handle = options.handle;
+    this.#turns = { write: options.writes, read: new StartQueue<object>(READS_PER_TURN) };
     this.#reaper = setInterval(() => this.#reap(), options.limits.reapIntervalMs);
     this.#reaper.unref();
   }
@@ -73,115 +59,76 @@ export class FrontHttp2 {
   }
 
   accept(socket: TLSSocket, use: ConnectionUse): void {
-    const session = performServerHandshake(socket, this.#sessionOptions());
+    const stats = this.#stats;
+    const limits = this.#limits;
+    const { maxConcurrentStreams, maxConcurrentStreamsUnvouched, resetWindowMs } = limits;
     const nowMs = Date.now();
-    const { resetWindowMs } = this.#limits;
+    const session = new ServerSession(
+      socket,
+      {
+        maxConcurrentStreams: Math.min(maxConcurrentStreamsUnvouched, maxConcurrentStreams),
+        maxHeaderListBytes: HEADER_SLACK * limits.maxHeaderBytes,
+        streamWindowBytes: limits.streamWindowBytes,
+        sessionWindowBytes: limits.sessionWindowBytes,
+      },
+      this.#turns,
+      {
+        onStream: (stream) => this.#onStream(connection, stream),
+        onStreamClose: () => stats.openStreams--,
+        onControlFrame: () => this.#onControlFrame(connection),
+        onReset: () => this.#onReset(connection),
+        onError: () => stats.sessionErrors++,
+      },
+    );
     const connection: Connection = {
       use,
       session,
       socket,
-      idleSinceMs: nowMs,
-      openStreams: 0,
-      streams: 0,
       resets: new FloodMeter(resetWindowMs, nowMs),
       controlFrames: new FloodMeter(resetWindowMs, nowMs),
     };
-    use.onVouched = () => {
-      const { maxConcurrentStreams } = this.#limits;
-      if (!session.destroyed && !session.closed) session.settings({ maxConcurrentStreams });
-    };
+    use.onVouched = () => session.setMaxConcurrentStreams(maxConcurrentStreams);
     this.#connections.add(connection);
-    this.#stats.sessions++;
-    this.#stats.openSessions++;
-    session.once('connect', () => {
-      if (!session.destroyed) session.setLocalWindowSize(this.#limits.sessionWindowBytes);
-    });
-    session.on('stream', (stream, _headers, _flags, rawHeaders) =>
-      this.#onStream(connection, stream, rawHeaders),
-    );
-    // nghttp2 answers these by itself, as fast as they come; it only minds a client that does not read.
-    session.on('ping', () => this.#onControlFrame(connection));
-    session.on('remoteSettings', () => this.#onControlFrame(connection));
-    session.on('error', () => {
-      // Reset floods, frames out of order, GOAWAY codes of Go clients (golang/go#80759): the peer's.
-      this.#stats.sessionErrors++;
-      socket.destroy();
-    });
+    stats.sessions++;
+    stats.openSessions++;
     // The port allows half-open sockets for upgrades; HTTP/2 has no use for one (Go cuts it too).
     socket.once('end', () => socket.destroy());
     socket.once('close', () => {
       this.#connections.delete(connection);
-      this.#stats.openSessions--;
+      stats.openSessions--;
     });
   }
 
   /** GOAWAY for everything that is not yet sent; streams that are under way are still taken. */
   announceDrain(): void {
-    for (const { session } of this.#connections) {
-      if (!session.destroyed && !session.closed) session.goaway(0, LAST_STREAM_ID);
-    }
+    for (const { session } of this.#connections) session.announceEnd(MAX_STREAM_ID);
   }
 
   /** Final GOAWAY: no more streams; each session closes behind its last one. */
   startDrain(): void {
-    for (const { session } of this.#connections) {
-      if (!session.destroyed) session.close();
-    }
+    for (const { session } of this.#connections) session.close();
   }
 
-  /** Cuts everything. */
+  /** Cuts everything: a connection that is lost without a word is no reset of its streams. */
   destroy(): void {
     clearInterval(this.#reaper);
-    for (const connection of this.#connections) cut(connection);
+    for (const { socket } of this.#connections) socket.destroy();
   }
 
-  #sessionOptions(): SecureServerSessionOptions {
-    const limits = this.#limits;
-    const { maxConcurrentStreams, maxConcurrentStreamsUnvouched } = limits;
-    return {
-      // Else Node drops a header with white space around its value in silence, and a request that says whom
-      // it impersonates runs as its sender. `refusal` sees it this way.
-      ...WITH_WHITE_SPACE,
-      maxHeaderListPairs: Math.max(128, Math.floor(limits.maxHeaderBytes / 32)),
-      maxSessionMemory: limits.maxSessionMemoryMb,
-      // The same rate as ours; nghttp2's count also sees streams that never reach us, and is the only one that is kept
-      // within a packet, which can hold hundreds.
-      streamResetBurst: Math.min(limits.maxResets, RESETS_IN_A_PACKET),
-      streamResetRate: Math.max(1, Math.floor((limits.maxResets * 1_000) / limits.resetWindowMs)),
-      settings: {
-        maxConcurrentStreams: Math.min(maxConcurrentStreamsUnvouched, maxConcurrentStreams),
-        initialWindowSize: limits.streamWindowBytes,
-        maxHeaderListSize: HEADER_SLACK * limits.maxHeaderBytes,
-        enableConnectProtocol: false,
-      },
-    };
-  }
-
-  #onStream(
-    connection: Connection,
-    stream: ServerHttp2Stream,
-    rawHeaders: readonly string[],
-  ): void {
-    connection.streams++;
-    connection.openStreams++;
+  #onStream({ use }: Connection, stream: ServerStream): void {
     this.#stats.streams++;
     this.#stats.openStreams++;
-    stream.once('close', () => this.#onStreamClose(connection));
-    stream.once('aborted', () => {
-      // INTERNAL_ERROR is what we send ourselves; nghttp2 counts those of the client.
-      if (stream.rstCode !== constants.NGHTTP2_INTERNAL_ERROR) this.#onReset(connection);
-    });
-    const head = requestHeadHttp2(rawHeaders);
-    const exchange = new ExchangeHttp2(stream, head, connection.use, this.#limits.stallMs);
-    if (stream.destroyed) return;
-    if (headerListBytes(rawHeaders) > this.#limits.maxHeaderBytes) {
+    const exchange = new ExchangeHttp2(stream, use, this.#limits.stallMs);
+    const { head } = stream;
+    if (head.listBytes > this.#limits.maxHeaderBytes) {
       this.#stats.rejected++;
       this.#stats.limits.header_bytes++;
       const { code, contentType, body } = HEADERS_TOO_LARGE;
       exchange.respondBytes(code, contentType, body);
       return;
     }
-    const refused = refusal({ ...head, hostRequired: false });
+    const { method, path, rawHeaders, authority } = head;
+    const refused = refusal({ method, target: path, rawHeaders, authority, hostRequired: false });
     if (refused === undefined) {
       this.#handle(exchange);
       return;
@@ -190,16 +137,8 @@ export class FrontHttp2 {
     exchange.respondStatus(badRequest(refused));
   }
 
-  #onStreamClose(connection: Connection): void {
-    this.#stats.openStreams--;
-    connection.openStreams--;
-    if (connection.openStreams === 0) connection.idleSinceMs = Date.now();
-  }
-
   /** The client gave a stream up. Watches do that now and then; thousands at once are an attack. */
   #onReset(connection: Connection): void {
-    // A connection that closes aborts its streams too; those are no resets.
-    if (connection.socket.destroyed) return;
     this.#stats.resets++;
     const { maxResets, maxResetsUnvouched } = this.#limits;
     const most = connection.use.vouched ? maxResets : maxResetsUnvouched;
@@ -207,7 +146,6 @@ export class FrontHttp2 {
   }
 
   #onControlFrame(connection: Connection): void {
-    if (connection.socket.destroyed) return;
     if (connection.controlFrames.add(Date.now()) > this.#limits.maxControlFrames) {
       this.#cut(connection, 'control_frames');
     }
@@ -217,12 +155,14 @@ export class FrontHttp2 {
     const nowMs = Date.now();
     const { headersTimeoutMs, idleTimeoutMs, lingerMs } = this.#limits;
     for (const connection of this.#connections) {
-      const { session, socket, openStreams, streams } = connection;
-      const idleMs = openStreams === 0 ? nowMs - connection.idleSinceMs : 0;
-      if (session.destroyed) {
-        // nghttp2 gave up, but the socket waits for a peer that does not read.
+      const { session, socket } = connection;
+      const idleMs = session.idleMs(nowMs);
+      if (session.ended) {
+        // All was said, to a peer that does not read.
         socket.destroy();
-      } else if (streams === 0 && idleMs > headersTimeoutMs) {
+      } else if (session.requests === 0 && idleMs > headersTimeoutMs) {
+        this.#cut(connection, 'silent_connections');
+      } else if (session.blockAgeMs(nowMs) > headersTimeoutMs) {
         this.#cut(connection, 'silent_connections');
       } else if (idleMs > idleTimeoutMs + lingerMs) {
         this.#cut(connection, 'silent_connections');
@@ -232,15 +172,9 @@ export class FrontHttp2 {
     }
   }
 
-  #cut(connection: Connection, limit: keyof ServerStats['limits']): void {
+  #cut({ socket }: Connection, limit: keyof ServerStats['limits']): void {
     this.#stats.cutSessions++;
     this.#stats.limits[limit]++;
-    cut(connection);
+    socket.destroy();
   }
-}
-
-/** The socket first: a session that can still write resets its streams with NO_ERROR, which is no way to lose a connection. */
-function cut(connection: Connection): void {
-  connection.socket.destroy();
-  connection.session.destroy();
 }

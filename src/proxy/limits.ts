@@ -10,7 +10,7 @@ export interface ServerLimits {
   readonly maxConnectionsPerAddress: number;
   /** Octets of one request's line and headers; more is 431. */
   readonly maxHeaderBytes: number;
-  /** Advertised to HTTP/2 clients; more streams are refused by nghttp2. */
+  /** Advertised to HTTP/2 clients; more streams are refused. */
   readonly maxConcurrentStreams: number;
   /** The same before upstream accepted the token of any request on the connection. */
   readonly maxConcurrentStreamsUnvouched: number;
@@ -38,8 +38,6 @@ export interface ServerLimits {
   /** Receive windows of HTTP/2 uploads (Go: 256 KiB a stream, 1 MiB a connection). */
   readonly streamWindowBytes: number;
   readonly sessionWindowBytes: number;
-  /** nghttp2's own bound on what one session may hold, writes in flight included; in MB. */
-  readonly maxSessionMemoryMb: number;
   /** First TCP keep-alive probe: a vanished peer frees its descriptor. */
   readonly keepAliveDelayMs: number;
 }
@@ -65,7 +63,6 @@ export const DEFAULT_SERVER_LIMITS: ServerLimits = Object.freeze({
   reapIntervalMs: 2_000,
   streamWindowBytes: 256 * 1024,
   sessionWindowBytes: 1024 * 1024,
-  maxSessionMemoryMb: 32,
   keepAliveDelayMs: 30_000,
 });
 
@@ -94,7 +91,7 @@ export class ServerStats {
   sessionErrors = 0;
   openStreams = 0;
   streams = 0;
-  /** Streams the client aborted. */
+  /** Streams the client aborted, or that were refused before they began. */
   resets = 0;
   openRequestsHttp1 = 0;
   requestsHttp1 = 0;

@@ -22,6 +22,7 @@ import {
 } from 'node:tls';
 import type { Duplex } from 'node:stream';
 import { NO_PEER, peerOf, type Peer } from '../auth/certificate.ts';
+import { WriteTurn } from '../http2/write-turn.ts';
 import { internalError } from '../k8s/status.ts';
 import { drain, type DrainResult, type EndableWatches } from './drain.ts';
 import type { Exchange } from './exchange.ts';
@@ -49,6 +50,8 @@ export interface ProxyServerOptions {
   /** Absent: clients are not asked for a certificate. */
   readonly clientAuthority?: AuthorityProvider;
   readonly limits?: Partial<ServerLimits>;
+  /** What HTTP/2 connections write in; to be run at the end of a flush. */
+  readonly writes?: WriteTurn;
   /** Answers the exchange, now or later. A throw or rejection becomes a 500 and `onFailure`. */
   readonly handle: (exchange: Exchange) => void | Promise<void>;
   /** Takes the socket over; `head` holds bytes that came with the request. */
@@ -94,7 +97,7 @@ export class ProxyServer {
         this.#starts.add(exchange.connection.id, () => this.#start(exchange)),
     };
     this.#http1 = new FrontHttp1({ ...shared, upgrade: options.upgrade });
-    this.#http2 = new FrontHttp2(shared);
+    this.#http2 = new FrontHttp2({ ...shared, writes: options.writes ?? new WriteTurn() });
     this.#tls = this.#createTls(options);
     this.#listener = this.#createListener();
   }

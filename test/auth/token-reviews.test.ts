@@ -34,6 +34,8 @@ let code: number;
 let asked: { readonly path: string; readonly spec: Record<string, unknown> }[];
 let nowMs: number;
 let hold: Promise<void>;
+/** Of the next questions, cut off without an answer. */
+let cuts: number;
 
 /** Answers TokenReviews with `status`, and allows everything. */
 const reviewer: Reviewer = {
@@ -41,6 +43,7 @@ const reviewer: Reviewer = {
     const body = JSON.parse(String(request.body));
     asked.push({ path, spec: body.spec });
     await hold;
+    if (cuts-- > 0) throw Object.assign(new Error('cut'), { code: 'reset' });
     const answer = path.endsWith('/tokenreviews')
       ? { ...body, status }
       : { ...body, status: { allowed: true } };
@@ -62,6 +65,7 @@ beforeEach(() => {
   asked = [];
   nowMs = 0;
   hold = Promise.resolve();
+  cuts = 0;
 });
 
 test.each([
@@ -100,6 +104,15 @@ test('a holder that upstream vouches for is known by all that upstream says', as
       spec: { token, audiences: [ours] },
     },
   ]);
+});
+
+test('a review is asked again when its idle connection was closed, once', async () => {
+  cuts = 1;
+  expect(await reviews().callerOf(bearing(tokenFor(ours)))).toBeInstanceOf(NamedCredential);
+  expect(tokenQuestions()).toBe(2);
+  cuts = 2;
+  expect(await reviews().callerOf(bearing(tokenFor(ours)))).toEqual({ kind: 'undecided' });
+  expect(tokenQuestions()).toBe(4);
 });
 
 describe('a review that does not vouch', () => {

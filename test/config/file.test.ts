@@ -44,7 +44,7 @@ describe('a field', () => {
     ['windw: {}', 'windw: unknown field; did you mean window?'],
     [
       'http2: { frames: 1 }',
-      'http2.frames: unknown field; known here: maxConcurrentStreams, maxSessionMemoryBytes',
+      'http2.frames: unknown field; known here: maxConcurrentStreams',
     ],
     [
       'window: { duration: 300 }',

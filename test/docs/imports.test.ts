@@ -5,13 +5,14 @@ import { expect, test } from 'vitest';
 /** Which folders of src a folder may import. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   k8s: [],
+  http2: [],
   config: [],
   observe: [],
   upstream: ['k8s'],
   cache: ['k8s'],
   auth: ['k8s', 'upstream'],
   watch: ['k8s', 'cache', 'upstream'],
-  proxy: ['k8s', 'cache', 'auth', 'upstream'],
+  proxy: ['k8s', 'http2', 'cache', 'auth', 'upstream'],
   simulator: ['k8s'],
 };
 const NETWORK = /^(node:(http|https|http2|net|tls)|undici|fastify)$/;

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { drain, type Drainable, type EndableWatches } from '../../src/proxy/drain.ts';
 import type { Exchange } from '../../src/proxy/exchange.ts';
 import type { Sink } from '../../src/proxy/sink.ts';
+import type { ReceivedFrame } from '../support/frame-tap.ts';
 import { EdgeFixture, eventually, PROTOCOLS } from './edge-fixture.ts';
 
 const GOAWAY = 7;
@@ -109,15 +110,21 @@ describe.each(PROTOCOLS)('a drain over %s', (protocol) => {
 });
 
 test('an h2 client learns of the end before streams are refused', async () => {
-  const { running, sinks, watches } = await start();
+  const { running, sinks, slow, watches } = await start();
   const client = await running.client('h2');
   client.open({ path: '/watch' });
-  await eventually(() => sinks.size === 1);
+  // It keeps the connection, which the client else closes at the first word.
+  client.open({ path: '/slow' });
+  await eventually(() => sinks.size === 1 && slow.length === 1);
   // Long enough that a slow machine cuts nobody.
-  expect(await running.server.drain(3_000, watches)).toBe('finished');
-  const goaways = client.frames.filter(({ type }) => type === GOAWAY);
-  expect(goaways.map(({ code }) => code)).toEqual([0, 0]);
-  expect(goaways.map(({ lastStream }) => lastStream)).toEqual([2 ** 31 - 1, 1]);
+  const drained = running.server.drain(3_000, watches);
+  const goaways = (): readonly ReceivedFrame[] =>
+    client.frames.filter(({ type }) => type === GOAWAY);
+  await eventually(() => goaways().length === 2);
+  expect(goaways().map(({ code }) => code)).toEqual([0, 0]);
+  expect(goaways().map(({ lastStream }) => lastStream)).toEqual([2 ** 31 - 1, 3]);
+  slow[0].respondBytes(200, 'text/plain', Buffer.from('late'));
+  expect(await drained).toBe('finished');
 });
 
 test('watches that come late are ended too', async () => {
