@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, constants, setPriority } from 'node:os';
 
 /** The server has a core to itself; everything else shares the other. */
 export const SERVER_CORE = 0;
@@ -22,6 +22,12 @@ function works(command: string, args: string[]): boolean {
 /** Moves a process with all its threads to one core. */
 export function pin(pid: number, core: number): void {
   if (canPin) execFileSync('taskset', ['-acp', String(core), String(pid)], { stdio: 'ignore' });
+}
+
+/** Lets a process with all its threads run only where and when nobody else does; what that takes is there or it is not. */
+export function makeIdle(pid: number): void {
+  if (works('chrt', ['--idle', '--all-tasks', '--pid', '0', String(pid)])) return;
+  setPriority(pid, constants.priority.PRIORITY_LOW);
 }
 
 export interface NodeProcess {

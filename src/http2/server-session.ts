@@ -65,6 +65,8 @@ const SLICE_COST = 64;
 const REQUEST_COST = 8;
 const EMPTY = Buffer.alloc(0);
 const PRIORITY_BYTES = 5;
+/** Frames of one header block; clients fill them, and need one for 16 KiB. */
+const MAX_BLOCK_FRAMES = 32;
 
 /** HEADERS and the CONTINUATION behind it, which nothing may come between. */
 interface HeaderBlock {
@@ -83,6 +85,8 @@ export class ServerSession implements StreamHost {
   readonly #queue: SendQueue;
   readonly #decoder: HpackDecoder;
   readonly #streams = new Map<number, ServerStream>();
+  /** Begun in this slice and not yet handed on: what is given up in the same packet was never asked. */
+  #begun: ServerStream[] = [];
   #phase: 'preface' | 'settings' | 'open' | 'ended' = 'preface';
   #maxConcurrentStreams: number;
   #lastStream = 0;
@@ -176,7 +180,7 @@ export class ServerSession implements StreamHost {
   closed(stream: ServerStream): void {
     this.#streams.delete(stream.id);
     this.#idleSinceMs = Date.now();
-    this.#events.onStreamClose();
+    if (stream.known) this.#events.onStreamClose();
     this.#endIfDone();
   }
 
@@ -211,25 +215,40 @@ export class ServerSession implements StreamHost {
 
   /** A slice of what came; the rest waits for its turn. */
   readonly #read = (): boolean => {
-    if (this.ended || this.#socket.destroyed) return false;
+    if (this.#isOver()) return false;
     try {
-      for (let left = SLICE_COST; left > 0;) {
-        const cost = this.#next();
-        if (this.#isOver()) return true;
-        if (cost === 0) {
-          this.#goOn();
-          return true;
-        }
-        left -= cost;
-      }
+      const isThrough = this.#slice();
+      this.#handOn();
+      if (this.#isOver()) return true;
+      if (isThrough) this.#goOn();
+      else this.#queueRead();
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       this.#fail(error);
-      return true;
     }
-    this.#queueRead();
     return true;
   };
+
+  /** Whether that was all that came. */
+  #slice(): boolean {
+    for (let left = SLICE_COST; left > 0 && !this.#isOver();) {
+      const cost = this.#next();
+      if (cost === 0) return true;
+      left -= cost;
+    }
+    return false;
+  }
+
+  #handOn(): void {
+    const begun = this.#begun;
+    if (begun.length === 0) return;
+    this.#begun = [];
+    for (const stream of begun) {
+      if (stream.closed) continue;
+      stream.known = true;
+      this.#events.onStream(stream);
+    }
+  }
 
   #goOn(): void {
     this.#isQueued = false;
@@ -238,7 +257,7 @@ export class ServerSession implements StreamHost {
     this.#socket.resume();
   }
 
-  /** A handler may have ended it. */
+  /** A limit or a handler may have ended it. */
   #isOver(): boolean {
     return this.ended || this.#socket.destroyed;
   }
@@ -324,14 +343,15 @@ export class ServerSession implements StreamHost {
     if (this.#block === undefined || this.#block.stream !== stream) {
       throw wrong('CONTINUATION of nothing');
     }
-    if (payload.length === 0) this.#events.onControlFrame();
     this.#addToBlock(flags, payload);
   }
 
   #addToBlock(flags: number, part: Buffer): void {
     const block = this.#block!;
     block.bytes += part.length;
-    if (block.bytes > this.#limits.maxHeaderListBytes) {
+    const isTooMuch =
+      block.bytes > this.#limits.maxHeaderListBytes || block.parts.length === MAX_BLOCK_FRAMES;
+    if (isTooMuch) {
       throw new ConnectionError(ErrorCode.enhanceYourCalm, 'a header block beyond the limit');
     }
     const ends = (flags & Flag.endHeaders) !== 0;
@@ -375,7 +395,7 @@ export class ServerSession implements StreamHost {
       receiveWindow: this.#limits.streamWindowBytes,
     });
     this.#streams.set(id, stream);
-    this.#events.onStream(stream);
+    this.#begun.push(stream);
   }
 
   #onDataFrame(flags: number, id: number, payload: Buffer): void {

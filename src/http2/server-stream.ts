@@ -52,6 +52,8 @@ export class ServerStream {
   readonly hasBody: boolean;
   /** Called once. */
   onClose: ((end: StreamEnd) => void) | undefined;
+  /** Its request was handed on. */
+  known = false;
   /** In the send queue. */
   queued = false;
   /** Bytes that the client takes on this stream; below zero after it made its windows smaller. */

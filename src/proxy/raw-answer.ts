@@ -43,13 +43,14 @@ export function answerStatusAndClose(
   endAndClose(socket, Buffer.concat([head, status.body]), lingerMs);
 }
 
-/** Answers 431 and closes. */
+/** Answers 431 and closes; what may be a megabyte more is not even read (as Go's server leaves it). */
 export function answerTooLargeAndClose(socket: Duplex, lingerMs: number): void {
   const { code, contentType, body } = HEADERS_TOO_LARGE;
   const headers = ['Content-Type', contentType, 'Content-Length', String(body.length)];
   headers.push('Connection', 'close');
   const head = responseHead(code, 'Request Header Fields Too Large', headers);
   endAndClose(socket, Buffer.concat([head, body]), lingerMs);
+  socket.pause();
 }
 
 /**

@@ -42,10 +42,7 @@ describe('a field', () => {
   test.each([
     ['window: { durations: 5m }', 'window.durations: unknown field; did you mean window.duration?'],
     ['windw: {}', 'windw: unknown field; did you mean window?'],
-    [
-      'http2: { frames: 1 }',
-      'http2.frames: unknown field; known here: maxConcurrentStreams',
-    ],
+    ['http2: { frames: 1 }', 'http2.frames: unknown field; known here: maxConcurrentStreams'],
     [
       'window: { duration: 300 }',
       'window.duration: wrong type; write a duration such as 500ms, 30s or 1m30s from 1s to 24h',

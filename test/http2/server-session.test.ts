@@ -156,8 +156,8 @@ describe('A request is taken', () => {
   test('with its block in many frames', async () => {
     const peer = await Peer.connect();
     const block = getBlock('/', ['x-a', 'b'.repeat(3_000)]);
-    const parts = Array.from({ length: Math.ceil(block.length / 100) }, (_, i) =>
-      block.subarray(100 * i, 100 * (i + 1)),
+    const parts = Array.from({ length: Math.ceil(block.length / 200) }, (_, i) =>
+      block.subarray(200 * i, 200 * (i + 1)),
     );
     peer.send(
       ...parts.map((part, i) =>
@@ -320,7 +320,9 @@ describe('A stream is reset, and its connection goes on', () => {
     'for %s',
     async (_name, frames, headers, code) => {
       const bodies: Error[] = [];
+      let asked = false;
       handle = (exchange) => {
+        asked = true;
         if (exchange.method === 'GET') {
           exchange.respondBytes(200, 'text/plain', Buffer.from('ok'));
           return;
@@ -331,7 +333,9 @@ describe('A stream is reset, and its connection goes on', () => {
           .resume();
       };
       const peer = await Peer.connect();
-      peer.send(post(1, ...headers), ...frames, request(3, getBlock('/after')));
+      peer.send(post(1, ...headers));
+      await eventually(() => asked);
+      peer.send(...frames, request(3, getBlock('/after')));
       await peer.resetsWith(1, code);
       await peer.ends(3);
       if (code !== STREAM_CLOSED) await eventually(() => bodies.length === 1);
@@ -429,6 +433,14 @@ describe('A connection ends', () => {
         ...Array.from({ length: 5 }, () =>
           frame(FrameType.continuation, 0, 1, Buffer.alloc(16_000)),
         ),
+      ],
+    ],
+    [
+      'at a header block of too many frames',
+      ENHANCE_YOUR_CALM,
+      [
+        frame(FrameType.headers, END_STREAM, 1, getBlock('/')),
+        ...Array.from({ length: 40 }, () => frame(FrameType.continuation, 0, 1, Buffer.alloc(0))),
       ],
     ],
   ])('%s', async (_name, code, frames) => {
@@ -542,6 +554,27 @@ describe('Windows', () => {
     expect(behind.length).toBeGreaterThan(0);
     peer.socket.destroy();
   });
+});
+
+test('What is given up in the packet that asks for it is not begun', async () => {
+  const targets: string[] = [];
+  handle = (exchange) => {
+    targets.push(exchange.target);
+    exchange.respondBytes(200, 'text/plain', Buffer.from('ok'));
+  };
+  const peer = await Peer.connect();
+  peer.send(
+    request(1, getBlock('/given-up')),
+    rstStream(1, 8),
+    post(3),
+    data(3, 10),
+    rstStream(3, 8),
+    request(5, getBlock('/asked')),
+  );
+  await peer.ends(5);
+  expect(targets).toEqual(['/asked']);
+  await eventually(() => running.server.stats.openStreams === 0);
+  peer.socket.destroy();
 });
 
 test('Trailers end a body', async () => {

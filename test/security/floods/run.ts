@@ -5,12 +5,12 @@
 //   WATCHERS=200 RATE=50 SECONDS=4 REPEATS=3 ONLY=reset
 //
 // The attacks come in turns, so that a busy neighbour on the machine meets all of them. The proxy has a core to itself; the
-// attacker, the simulated cluster and the watchers share the other, the attacker with the least priority: the line "none,
+// attacker, the simulated cluster and the watchers share the other, the attacker when it is idle: the line "none,
 // attacker busy" shows what is left of its influence there. Exit code 1 when a watcher lost an event or its watch, or
 // descriptors did not come back.
 
 import { readdirSync } from 'node:fs';
-import { constants, loadavg, setPriority } from 'node:os';
+import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describeMachine } from '../../../bench/lib/machine.ts';
@@ -19,7 +19,13 @@ import type { BenchCluster } from '../../../bench/support/cluster.ts';
 import { LoadClient } from '../../../bench/support/load-client.ts';
 import { measure } from '../../../bench/support/measure.ts';
 import type { Measured, Setting } from '../../../bench/support/measure.ts';
-import { CLIENT_CORE, endProcess, pin, startNode } from '../../../bench/support/processes.ts';
+import {
+  CLIENT_CORE,
+  endProcess,
+  makeIdle,
+  pin,
+  startNode,
+} from '../../../bench/support/processes.ts';
 import { fixed, printTable } from '../../../bench/support/results.ts';
 import { Questions } from '../../../bench/support/rpc.ts';
 import { startSimulated } from '../../../bench/support/simulated-cluster.ts';
@@ -187,7 +193,7 @@ async function startStand(cluster: BenchCluster, client: LoadClient): Promise<St
   const script = fileURLToPath(new URL('attacker.ts', import.meta.url));
   const child = startNode({ script, core: CLIENT_CORE });
   // It shares a core with those whose delays are measured, and must not be what delays them.
-  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW);
+  if (child.pid !== undefined) makeIdle(child.pid);
   process.once('beforeExit', () => void endProcess(child));
   // Code is warm, and every connection was written to.
   await load(setting);
