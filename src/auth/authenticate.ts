@@ -204,19 +204,17 @@ export function actingAs(
   return { ...impersonation, kind: 'impersonating', by };
 }
 
-const credentials = new WeakMap<readonly string[], Credential>();
+/** Kept on the pairs themselves: the entries of a WeakMap live until a full collection, ten thousands of them in a burst. */
+const CREDENTIAL = Symbol('credential');
 
 /**
  * What the raw header pairs of a request say about its caller. The same object for the same pairs: whoever counts requests
  * asks as well, and a digest is made once.
  */
 export function credentialOf(rawHeaders: readonly string[]): Credential {
-  let credential = credentials.get(rawHeaders);
-  if (credential === undefined) {
-    credential = readCredential(rawHeaders);
-    credentials.set(rawHeaders, credential);
-  }
-  return credential;
+  const pairs: readonly string[] & { [CREDENTIAL]?: Credential } = rawHeaders;
+  pairs[CREDENTIAL] ??= readCredential(rawHeaders);
+  return pairs[CREDENTIAL];
 }
 
 function readCredential(rawHeaders: readonly string[]): Credential {

@@ -42,11 +42,17 @@ export interface SessionLimits {
   readonly sessionWindowBytes: number;
 }
 
+/** Runs `work` now, or in a later turn of the loop when this one has no time left; each source in its turn. */
+export interface Turns {
+  add(source: object, work: () => boolean): void;
+}
+
 /** Of all sessions of a port. */
 export interface SessionTurns {
   readonly write: WriteTurn;
-  /** Runs `read` now, or in a later turn when this one has no time left; each source in its turn. */
-  readonly read: { add(source: object, read: () => boolean): void };
+  readonly read: Turns;
+  /** Requests are begun in it. */
+  readonly begin: Turns;
 }
 
 export interface SessionEvents {
@@ -63,6 +69,8 @@ export interface SessionEvents {
 /** Read in one go: half a millisecond or less. */
 const SLICE_COST = 64;
 const REQUEST_COST = 8;
+/** Requests of a connection that are read and not begun; the others wait as bytes, most of them in the network. */
+const MAX_WAITING = 16;
 const EMPTY = Buffer.alloc(0);
 const PRIORITY_BYTES = 5;
 /** Frames of one header block; clients fill them, and need one for 16 KiB. */
@@ -85,8 +93,12 @@ export class ServerSession implements StreamHost {
   readonly #queue: SendQueue;
   readonly #decoder: HpackDecoder;
   readonly #streams = new Map<number, ServerStream>();
-  /** Begun in this slice and not yet handed on: what is given up in the same packet was never asked. */
-  #begun: ServerStream[] = [];
+  /** In what is being read; not yet handed on, since what is given up in the same packet was never asked. */
+  #found: ServerStream[] = [];
+  /** Handed on, and not begun. */
+  #waiting = 0;
+  /** So many that nothing is read until some have begun. */
+  #isHeld = false;
   #phase: 'preface' | 'settings' | 'open' | 'ended' = 'preface';
   #maxConcurrentStreams: number;
   #lastStream = 0;
@@ -218,8 +230,10 @@ export class ServerSession implements StreamHost {
     if (this.#isOver()) return false;
     try {
       const isThrough = this.#slice();
-      this.#handOn();
+      if (isThrough || this.#isFull()) this.#handOn();
       if (this.#isOver()) return true;
+      this.#isHeld = this.#waiting >= MAX_WAITING;
+      if (this.#isHeld) return true;
       if (isThrough) this.#goOn();
       else this.#queueRead();
     } catch (error) {
@@ -231,7 +245,7 @@ export class ServerSession implements StreamHost {
 
   /** Whether that was all that came. */
   #slice(): boolean {
-    for (let left = SLICE_COST; left > 0 && !this.#isOver();) {
+    for (let left = SLICE_COST; left > 0 && !this.#isOver() && !this.#isFull();) {
       const cost = this.#next();
       if (cost === 0) return true;
       left -= cost;
@@ -239,15 +253,33 @@ export class ServerSession implements StreamHost {
     return false;
   }
 
+  #isFull(): boolean {
+    if (this.#found.length < MAX_WAITING) return false;
+    this.#found = this.#found.filter(({ closed }) => !closed);
+    return this.#found.length >= MAX_WAITING;
+  }
+
   #handOn(): void {
-    const begun = this.#begun;
-    if (begun.length === 0) return;
-    this.#begun = [];
-    for (const stream of begun) {
-      if (stream.closed) continue;
+    const found = this.#found;
+    if (found.length === 0) return;
+    this.#found = [];
+    this.#waiting += found.length;
+    for (const stream of found) this.#turns.begin.add(this, () => this.#begin(stream));
+  }
+
+  /** Whether there was anything to do. */
+  #begin(stream: ServerStream): boolean {
+    this.#waiting--;
+    const isWanted = !stream.closed;
+    if (isWanted) {
       stream.known = true;
       this.#events.onStream(stream);
     }
+    if (this.#isHeld && this.#waiting < MAX_WAITING && !this.#isOver()) {
+      this.#isHeld = false;
+      this.#queueRead();
+    }
+    return isWanted;
   }
 
   #goOn(): void {
@@ -395,7 +427,7 @@ export class ServerSession implements StreamHost {
       receiveWindow: this.#limits.streamWindowBytes,
     });
     this.#streams.set(id, stream);
-    this.#begun.push(stream);
+    this.#found.push(stream);
   }
 
   #onDataFrame(flags: number, id: number, payload: Buffer): void {

@@ -22,6 +22,7 @@ export interface FrontHttp2Options {
   readonly stats: ServerStats;
   readonly handle: (exchange: Exchange) => void;
   readonly writes: WriteTurn;
+  readonly starts: StartQueue<object>;
 }
 
 interface Connection {
@@ -49,7 +50,8 @@ export class FrontHttp2 {
     this.#limits = options.limits;
     this.#stats = options.stats;
     this.#handle = options.handle;
-    this.#turns = { write: options.writes, read: new StartQueue<object>(READS_PER_TURN) };
+    const { writes, starts } = options;
+    this.#turns = { write: writes, begin: starts, read: new StartQueue<object>(READS_PER_TURN) };
     this.#reaper = setInterval(() => this.#reap(), options.limits.reapIntervalMs);
     this.#reaper.unref();
   }

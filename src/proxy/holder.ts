@@ -29,16 +29,14 @@ export interface Holder {
   readonly address: string;
 }
 
-const holders = new WeakMap<HeldRequest, Holder>();
+/** Kept on the request itself, as `credentialOf` keeps its answer. */
+const HOLDER = Symbol('holder');
 
 /** The same object for the same request, however often it is asked for. */
 export function holderOf(source: HeldRequest): Holder {
-  let holder = holders.get(source);
-  if (holder === undefined) {
-    holder = identify(source);
-    holders.set(source, holder);
-  }
-  return holder;
+  const request: HeldRequest & { [HOLDER]?: Holder } = source;
+  request[HOLDER] ??= identify(source);
+  return request[HOLDER];
 }
 
 function identify({ rawHeaders, remoteAddress, connection }: HeldRequest): Holder {

@@ -44,7 +44,8 @@ const VERBS: Readonly<Record<string, string>> = {
 export class RequestLog {
   readonly #finish: (finished: FinishedExchange) => void;
   readonly #onFailure: (error: unknown) => void;
-  readonly #facts = new WeakMap<Exchange, Facts>();
+  /** Of exchanges that are open. */
+  readonly #facts = new Map<Exchange, Facts>();
   /** Faults of our own while answering; the request was passed through or broken off. */
   failures = 0;
 
@@ -104,6 +105,7 @@ export class RequestLog {
   }
 
   #over(exchange: Exchange, facts: Facts): void {
+    this.#facts.delete(exchange);
     const latencyMs = performance.now() - facts.beganMs;
     const { target } = exchange;
     this.#finish({

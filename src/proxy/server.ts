@@ -82,7 +82,7 @@ export class ProxyServer {
   /** Handshakes under way by their peer, with the authority they began under and are verified with. */
   readonly #handshakes = new Map<string, Buffer>();
   readonly #addresses: Shares;
-  readonly #starts = new StartQueue<number>(STARTS_PER_TURN);
+  readonly #starts = new StartQueue<object>(STARTS_PER_TURN);
   readonly #beginnings = new StartQueue<string>(HANDSHAKES_PER_TURN);
   #nextConnectionId = 1;
 
@@ -90,14 +90,18 @@ export class ProxyServer {
     this.#options = options;
     this.#limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
     this.#addresses = new Shares(this.#limits.maxConnectionsPerAddress);
-    const shared = {
-      limits: this.#limits,
-      stats: this.stats,
-      handle: (exchange: Exchange) =>
-        this.#starts.add(exchange.connection.id, () => this.#start(exchange)),
-    };
-    this.#http1 = new FrontHttp1({ ...shared, upgrade: options.upgrade });
-    this.#http2 = new FrontHttp2({ ...shared, writes: options.writes ?? new WriteTurn() });
+    const shared = { limits: this.#limits, stats: this.stats };
+    this.#http1 = new FrontHttp1({
+      ...shared,
+      handle: (exchange) => this.#starts.add(exchange.connection, () => this.#start(exchange)),
+      upgrade: options.upgrade,
+    });
+    this.#http2 = new FrontHttp2({
+      ...shared,
+      handle: (exchange) => this.#handle(exchange),
+      starts: this.#starts,
+      writes: options.writes ?? new WriteTurn(),
+    });
     this.#tls = this.#createTls(options);
     this.#listener = this.#createListener();
   }

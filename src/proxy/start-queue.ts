@@ -1,10 +1,13 @@
 /**
  * Starts things a few at a time: what comes at once, hundreds of requests in a packet or of connections in a burst, must not
  * keep the loop from what others wait for. The first of each turn of the loop are started at once; the rest waits by its
- * source and is started one of each, round and round. What was given up meanwhile costs nothing more.
+ * source and is started a few of each, round and round. What was given up meanwhile costs nothing more.
  *
  * Requests wait by connection, of which each has a bounded number; connections by address.
  */
+
+/** Of one source in its turn: their answers leave in one write. */
+const TOGETHER = 4;
 
 /** Begins what waited; false when there was nothing to do any more. */
 export type Start = () => boolean;
@@ -50,12 +53,22 @@ export class StartQueue<Source> {
     if (this.waiting === 0) return;
     this.#arm();
     for (const [source, line] of this.#lines) {
-      if (this.#left === 0) return;
-      // Behind all others, whom this loop meets first.
+      if (this.#left <= 0) return;
       this.#lines.delete(source);
-      if (line.length > 1) this.#lines.set(source, line);
-      this.waiting--;
-      if (line.shift()!()) this.#left--;
+      this.#startSome(line);
+      // Behind all others, whom this loop meets first; it may have come back meanwhile.
+      const more = this.#lines.get(source);
+      if (more !== undefined) line.push(...more);
+      if (line.length > 0) this.#lines.set(source, line);
     }
   };
+
+  #startSome(line: Start[]): void {
+    for (let started = 0; started < TOGETHER && line.length > 0 && this.#left > 0;) {
+      this.waiting--;
+      if (!line.shift()!()) continue;
+      this.#left--;
+      started++;
+    }
+  }
 }

@@ -577,6 +577,27 @@ test('What is given up in the packet that asks for it is not begun', async () =>
   peer.socket.destroy();
 });
 
+test('Requests that wait for their turn are left where they are, and none is lost', async () => {
+  const many = await edge.start({
+    limits: { maxConcurrentStreamsUnvouched: 500, maxConcurrentStreams: 500 },
+  });
+  const peers = await Promise.all(
+    Array.from({ length: 5 }, async () => {
+      const socket = await many.socket(['h2']);
+      const tap = new FrameTap(socket);
+      tap.resume();
+      const requests = Array.from({ length: 400 }, (_, i) => request(2 * i + 1, getBlock('/')));
+      socket.write(Buffer.concat([PREFACE, settings(), ...requests]));
+      return { socket, tap };
+    }),
+  );
+  for (const { socket, tap } of peers) {
+    await eventually(() => tap.frames.filter(({ type }) => type === FrameType.data).length === 400);
+    socket.destroy();
+  }
+  expect(many.server.stats.streams).toBe(2_000);
+});
+
 test('Trailers end a body', async () => {
   let text = '';
   handle = (exchange) => {

@@ -33,7 +33,7 @@ describe('requests', () => {
     const { queue, started } = filled([...many(1, 200), 2, 3, 2]);
     expect([started.length, queue.waiting]).toEqual([STARTS_PER_TURN, 203 - STARTS_PER_TURN]);
     await nextTurn();
-    expect(started.slice(STARTS_PER_TURN, STARTS_PER_TURN + 6)).toEqual([1, 2, 3, 1, 2, 1]);
+    expect(started.slice(STARTS_PER_TURN, STARTS_PER_TURN + 8)).toEqual([1, 1, 1, 1, 2, 2, 3, 1]);
     expect(started).toHaveLength(2 * STARTS_PER_TURN);
     while (queue.waiting > 0) await nextTurn();
     expect(started).toHaveLength(203);

@@ -2,7 +2,7 @@
 // attack after another from a process of its own. For each: how long a write takes to the watchers before, during and after
 // it, what it costs the proxy, and whether descriptors and memory come back. `npm run floods`; numbers by the environment:
 //
-//   WATCHERS=200 RATE=50 SECONDS=4 REPEATS=3 ONLY=reset
+//   WATCHERS=200 RATE=50 SECONDS=4 REPEATS=3 ONLY=reset PROFILE=/tmp/profiles
 //
 // The attacks come in turns, so that a busy neighbour on the machine meets all of them. The proxy has a core to itself; the
 // attacker, the simulated cluster and the watchers share the other, the attacker when it is idle: the line "none,
@@ -40,6 +40,8 @@ const perSecond = Number(env['RATE'] ?? 50);
 const seconds = Number(env['SECONDS'] ?? 4);
 const repeats = Number(env['REPEATS'] ?? 3);
 const only = env['ONLY'] ?? '';
+/** Where to put a CPU profile of the proxy under each attack. */
+const profiles = env['PROFILE'] ?? '';
 
 const OBJECTS = 64;
 const ALLOWED_GROWTH = 0.25;
@@ -92,7 +94,9 @@ async function round({ setting, server, attacker, token }: Stand, name: string):
   const order: AttackOrder = { name, target, durationMs: seconds * 1_000 + 1_000 };
   const attacking = attacker.ask<Attacked>('attack', order);
   await sleep(500);
+  if (profiles !== '') await server.startProfile();
   const during = await load(setting);
+  if (profiles !== '') await server.stopProfile(`${profiles}/${name}.cpuprofile`);
   const attacked = await attacking;
   const descriptorsAfter = await settled(server, descriptors);
   const after = await load(setting);
