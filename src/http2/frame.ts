@@ -58,6 +58,22 @@ export class ConnectionError extends Error {
   }
 }
 
+export function wrong(what: string): ConnectionError {
+  return new ConnectionError(ErrorCode.protocolError, what);
+}
+
+export function wrongSize(what: string): ConnectionError {
+  return new ConnectionError(ErrorCode.frameSizeError, `${what} of a wrong length`);
+}
+
+/** The content of a DATA or HEADERS frame (RFC 9113 6.1). */
+export function unpadded(flags: number, payload: Buffer): Buffer {
+  if ((flags & Flag.padded) === 0) return payload;
+  const end = payload.length - payload[0];
+  if (payload.length === 0 || end < 1) throw wrong('padding beyond the frame');
+  return payload.subarray(1, end);
+}
+
 /** Writes the nine bytes before a payload; returns where that begins. */
 export function writeFrameHead(
   target: Uint8Array,

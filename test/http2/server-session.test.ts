@@ -467,6 +467,32 @@ describe('A connection ends', () => {
   });
 });
 
+test('A client that takes no answers, and gives up what it asked for, is cut', async () => {
+  const long = 'v'.repeat(20_000);
+  let asked = 0;
+  const server = await edge.start({
+    limits: { maxResets: 1_000_000, maxResetsUnvouched: 1_000_000 },
+    handle: (exchange) => {
+      asked++;
+      exchange.respond(200, ['X-Long', long]);
+    },
+  });
+  const socket = await server.socket(['h2']);
+  socket.on('error', () => {});
+  socket.pause();
+  await eventually(() => server.server.stats.sessions === 1);
+  const isCut = (): boolean => server.server.stats.openSessions === 0;
+  socket.write(Buffer.concat([PREFACE, settings()]));
+  // What the network holds comes first; then what we hold.
+  for (let i = 0; !isCut(); i++) {
+    socket.write(request(2 * i + 1, getBlock('/')));
+    await eventually(() => asked > i || isCut());
+    socket.write(rstStream(2 * i + 1, 8));
+  }
+  expect(server.server.stats.sessionErrors).toBe(1);
+  expect(server.failures).toEqual([]);
+});
+
 describe('Windows', () => {
   test('what a client does not take is not sent, on a stream or on all of them', async () => {
     const sinks: Sink[] = [];
