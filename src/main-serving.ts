@@ -30,6 +30,7 @@ import { Route } from './proxy/route.ts';
 import { UpgradeRelay } from './proxy/upgrade.ts';
 import { WatchClock } from './proxy/watch-clock.ts';
 import { WatchCounters } from './proxy/watch-stream.ts';
+import { WriteShares } from './proxy/write-shares.ts';
 import type { Upstream } from './upstream/upstream.ts';
 
 /** Buffers kept for reuse: enough for the writes in flight of one flush turn. */
@@ -122,6 +123,7 @@ export class Serving {
         flush: this.flush,
         clock: this.#clock,
         pool: eventPool,
+        shares: new WriteShares(),
         counters: this.watchCounters,
       },
       listServices: {

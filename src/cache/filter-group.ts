@@ -200,12 +200,22 @@ export class Cursor {
   }
 }
 
+/** Writes of the readers of one identity in a pass of the flush. */
+export interface WriteShare {
+  pass: number;
+  writes: number;
+}
+
 /** What the flush and the lane tell the owner of a cursor. */
 export interface CursorReader {
   /** May take bytes now: nothing in flight, initial objects sent. */
   readonly ready: boolean;
   /** A revision ahead of the lane at which its client came from elsewhere; 0 when it began with a state of this lane. */
   readonly aheadRevision: number;
+  /** Of its identity; counted by the flush. */
+  readonly share: WriteShare;
+  /** It waits behind the readers of others in the flush. */
+  deferred: boolean;
   /** Takes pending events; called in a flush. */
   flush(): void;
   /** The cursor left the window or the lane was listed anew (`expired`: 410), or the lane is gone: end the watch. */

@@ -5,6 +5,9 @@
  * The first event after quiet is flushed at once. Under load the pause after a pass grows with how long the pass took, so
  * that flushing stays under `maxShare` of the loop; without it an overloaded loop collapses (fanout 1.3). A pass gives the
  * loop back every `watchersPerTurn` writes. Groups are taken in turn, and within a group the start rotates.
+ *
+ * Fair by identity: in a pass the watches of one get as many writes as a turn has; the rest of them is deferred behind
+ * everybody else's. Of those, a pass that others wait for takes a turn's worth, so that they are late but not left.
  */
 import type { FilterGroup } from '../cache/filter-group.ts';
 import type { CursorReader } from '../cache/filter-group.ts';
@@ -21,13 +24,19 @@ export interface FlushOptions {
 /** Below this a pass is too short to be worth spacing out. */
 const FREE_PASS_MS = 1;
 
+/** Of the list of deferred readers, looked through and not yet let go. */
+const DEFERRED_KEPT = 4_096;
+
 interface Pass {
+  readonly number: number;
   readonly groups: FilterGroup[];
   readonly readers: CursorReader[];
   group: number;
   /** Cursors of the current group looked at so far, and where its round began. */
   cursor: number;
   start: number;
+  /** Of those deferred, written in this pass. */
+  late: number;
   spentMs: number;
 }
 
@@ -36,6 +45,9 @@ export class FlushScheduler {
   readonly #endOfTurn: () => void;
   #lanes: Lane[] = [];
   #readers: CursorReader[] = [];
+  /** Behind all others, in the order they came; each at most once. */
+  readonly #deferred: CursorReader[] = [];
+  #deferredAt = 0;
   #pass: Pass | undefined;
   #armed = false;
   #notBefore = 0;
@@ -87,8 +99,9 @@ export class FlushScheduler {
     this.#lanes = [];
     const readers = this.#readers;
     this.#readers = [];
-    this.#pass = { groups, readers, group: 0, cursor: 0, start: this.#rotation++, spentMs: 0 };
-    this.passes++;
+    const start = this.#rotation++;
+    const number = ++this.passes;
+    this.#pass = { number, groups, readers, group: 0, cursor: 0, start, late: 0, spentMs: 0 };
     this.#turn();
   };
 
@@ -96,13 +109,14 @@ export class FlushScheduler {
     const pass = this.#pass!;
     const began = performance.now();
     let left = this.#options.watchersPerTurn;
-    left = flushReaders(pass, left);
-    if (left > 0) flushGroups(pass, left);
+    left = this.#flushReaders(pass, left);
+    if (left > 0) left = this.#flushGroups(pass, left);
+    if (left > 0) this.#flushDeferred(pass, left);
     this.#endOfTurn();
     const spent = performance.now() - began;
     pass.spentMs += spent;
     this.busyMs += spent;
-    if (pass.readers.length > 0 || pass.group < pass.groups.length) {
+    if (pass.readers.length > 0 || pass.group < pass.groups.length || this.#isLateOn(pass)) {
       setImmediate(this.#turn);
       return;
     }
@@ -115,35 +129,70 @@ export class FlushScheduler {
     const pause = pass.spentMs <= FREE_PASS_MS ? 0 : (pass.spentMs * (1 - maxShare)) / maxShare;
     this.intervalMs = Math.min(maxIntervalMs, pause);
     this.#notBefore = performance.now() + this.intervalMs;
-    if (this.#lanes.length > 0 || this.#readers.length > 0) this.#arm();
+    if (this.#lanes.length > 0 || this.#readers.length > 0 || this.#hasDeferred) this.#arm();
   }
-}
 
-function flushReaders(pass: Pass, left: number): number {
-  while (left > 0 && pass.readers.length > 0) {
-    const reader = pass.readers.pop()!;
-    if (reader.ready) {
-      reader.flush();
-      left--;
-    }
+  get #hasDeferred(): boolean {
+    return this.#deferredAt < this.#deferred.length;
   }
-  return left;
-}
 
-function flushGroups(pass: Pass, left: number): void {
-  while (left > 0 && pass.group < pass.groups.length) {
-    const { cursors } = pass.groups[pass.group];
-    while (left > 0 && pass.cursor < cursors.length) {
-      const cursor = cursors[(pass.start + pass.cursor++) % cursors.length];
-      const reader = cursor.reader;
-      if (reader !== undefined && reader.ready && cursor.pending) {
-        reader.flush();
-        left--;
+  /** Whether this pass goes on with those deferred: all of them, or a turn's worth when others wait. */
+  #isLateOn(pass: Pass): boolean {
+    if (!this.#hasDeferred) return false;
+    const othersWait = this.#lanes.length > 0 || this.#readers.length > 0;
+    return !othersWait || pass.late < this.#options.watchersPerTurn;
+  }
+
+  #flushReaders(pass: Pass, budget: number): number {
+    let left = budget;
+    while (left > 0 && pass.readers.length > 0) left -= this.#offer(pass, pass.readers.pop()!);
+    return left;
+  }
+
+  #flushGroups(pass: Pass, budget: number): number {
+    let left = budget;
+    while (left > 0 && pass.group < pass.groups.length) {
+      const { cursors } = pass.groups[pass.group];
+      while (left > 0 && pass.cursor < cursors.length) {
+        const { reader, pending } = cursors[(pass.start + pass.cursor++) % cursors.length];
+        if (reader !== undefined && pending) left -= this.#offer(pass, reader);
+      }
+      if (pass.cursor >= cursors.length) {
+        pass.group++;
+        pass.cursor = 0;
       }
     }
-    if (pass.cursor >= cursors.length) {
-      pass.group++;
-      pass.cursor = 0;
+    return left;
+  }
+
+  /** Writes made: 0 or 1. */
+  #offer(pass: Pass, reader: CursorReader): number {
+    if (!reader.ready || reader.deferred) return 0;
+    const { share } = reader;
+    if (share.pass !== pass.number) {
+      share.pass = pass.number;
+      share.writes = 0;
     }
+    if (share.writes++ < this.#options.watchersPerTurn) {
+      reader.flush();
+      return 1;
+    }
+    reader.deferred = true;
+    this.#deferred.push(reader);
+    return 0;
+  }
+
+  #flushDeferred(pass: Pass, budget: number): void {
+    for (let left = budget; left > 0 && this.#isLateOn(pass);) {
+      const reader = this.#deferred[this.#deferredAt++];
+      reader.deferred = false;
+      if (!reader.ready) continue;
+      reader.flush();
+      pass.late++;
+      left--;
+    }
+    if (this.#deferredAt < this.#deferred.length && this.#deferredAt < DEFERRED_KEPT) return;
+    this.#deferred.splice(0, this.#deferredAt);
+    this.#deferredAt = 0;
   }
 }

@@ -9,6 +9,7 @@ import type { ListOptions } from '../k8s/list-options.ts';
 import { expiredWatch } from '../k8s/status.ts';
 import { compileFilter } from './compile-filter.ts';
 import type { Exchange } from './exchange.ts';
+import { holderOf } from './holder.ts';
 import type { Served } from './served.ts';
 import { notServed } from './served.ts';
 import type { WatchServices } from './watch-stream.ts';
@@ -61,11 +62,13 @@ export async function serveWatch(
   const filter = compileFilter(lane, request.namespace, options);
   const cursor = lane.groups.join(filter, begin.view.position);
   if (cursor === undefined) return notServed('too many filter groups');
+  const { key } = holderOf(exchange);
   const plan = {
     lane,
     objects,
     filter,
     cursor,
+    share: services.shares.take(key),
     view: begin.view,
     initialEvents: begin.initialEvents,
     initialEventsEnd,
@@ -79,6 +82,7 @@ export async function serveWatch(
   };
   entry.watches++;
   const stream = new WatchStream(services, plan, exchange.respond(200, headersOf(entry)), () => {
+    services.shares.give(key);
     entry.watches--;
     entry.usedAt = performance.now();
   });

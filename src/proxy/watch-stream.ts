@@ -8,7 +8,7 @@
  * bookmark with a revision at or below one it has sent (design P3), and it never resets a stream that ends well
  * (semantics 9.4).
  */
-import type { Cursor, CursorReader, EndReason } from '../cache/filter-group.ts';
+import type { Cursor, CursorReader, EndReason, WriteShare } from '../cache/filter-group.ts';
 import type { Filter } from '../cache/filter.ts';
 import type { Lane } from '../cache/lane.ts';
 import type { ObjectWalk, View } from '../cache/snapshot.ts';
@@ -20,6 +20,7 @@ import type { EventBatch, EventWriter } from './event-writer.ts';
 import type { FlushScheduler } from './flush.ts';
 import type { Sink } from './sink.ts';
 import type { ClockedWatch, WatchClock } from './watch-clock.ts';
+import type { WriteShares } from './write-shares.ts';
 
 /** What every watch of a server shares. */
 export interface WatchServices {
@@ -27,6 +28,7 @@ export interface WatchServices {
   readonly flush: FlushScheduler;
   readonly clock: WatchClock;
   readonly pool: BufferPool;
+  readonly shares: WriteShares;
   readonly counters: WatchCounters;
 }
 
@@ -53,6 +55,8 @@ export interface WatchPlan {
   readonly objects: ObjectForm;
   readonly filter: Filter;
   readonly cursor: Cursor;
+  /** Of the identity that watches. */
+  readonly share: WriteShare;
   /** Where the cursor starts, and what the snapshot is called. */
   readonly view: View;
   /** Send the objects of the view first, as ADDED events. */
@@ -87,6 +91,8 @@ const SLICE_MS = 1;
 const SLICE_OBJECTS = 64;
 
 export class WatchStream implements CursorReader, ClockedWatch {
+  readonly share: WriteShare;
+  deferred = false;
   readonly #services: WatchServices;
   readonly #plan: WatchPlan;
   readonly #sink: Sink;
@@ -109,6 +115,7 @@ export class WatchStream implements CursorReader, ClockedWatch {
   constructor(services: WatchServices, plan: WatchPlan, sink: Sink, onEnd: () => void) {
     this.#services = services;
     this.#plan = plan;
+    this.share = plan.share;
     this.#sink = sink;
     this.#onEnd = onEnd;
     this.#sentRevision = plan.startRevision;

@@ -160,6 +160,8 @@ export function watchAll(test: TestLane): { cursor: Cursor; ends: string[] } {
   const ends: string[] = [];
   cursor.reader = {
     ready: true,
+    share: { pass: 0, writes: 0 },
+    deferred: false,
     aheadRevision: 0,
     flush: () => {},
     expire: (reason) => {

@@ -252,6 +252,8 @@ export class LaneModel {
     const open: OpenCursor = { cursor, filter: naive, position, expired: false };
     cursor.reader = {
       ready: true,
+      share: { pass: 0, writes: 0 },
+      deferred: false,
       aheadRevision: 0,
       flush: () => {},
       expire: () => {

@@ -7,6 +7,7 @@ import { BufferPool } from '../../src/proxy/buffer-pool.ts';
 import { EventWriter } from '../../src/proxy/event-writer.ts';
 import { FlushScheduler } from '../../src/proxy/flush.ts';
 import { WatchClock } from '../../src/proxy/watch-clock.ts';
+import { WriteShares } from '../../src/proxy/write-shares.ts';
 import { WatchCounters, WatchStream } from '../../src/proxy/watch-stream.ts';
 import { EVENT_ADDED } from '../../src/k8s/scan-json.ts';
 import { Filter } from '../../src/cache/filter.ts';
@@ -63,13 +64,21 @@ function watch() {
   const writer = new EventWriter(pool);
   const flush = new FlushScheduler(limits, () => writer.forget());
   flush.attach(lane);
-  const services = { writer, flush, clock, pool, counters: new WatchCounters() };
+  const services = {
+    writer,
+    flush,
+    clock,
+    pool,
+    shares: new WriteShares(),
+    counters: new WatchCounters(),
+  };
   const filter = new Filter(all);
   const sink = new TakingSink();
   const plan = {
     lane,
     objects: lane.codec.objects,
     filter,
+    share: { pass: 0, writes: 0 },
     cursor: lane.groups.join(filter, lane.head)!,
     view: lane.newest,
     initialEvents: false,

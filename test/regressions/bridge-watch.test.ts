@@ -11,6 +11,7 @@ import { EventWriter } from '../../src/proxy/event-writer.ts';
 import { FlushScheduler } from '../../src/proxy/flush.ts';
 import type { Sink } from '../../src/proxy/sink.ts';
 import { WatchClock } from '../../src/proxy/watch-clock.ts';
+import { WriteShares } from '../../src/proxy/write-shares.ts';
 import { WatchCounters, WatchStream } from '../../src/proxy/watch-stream.ts';
 import { ADDED } from '../../src/cache/log.ts';
 import { podOfA as pod, TestLane } from '../cache/support.ts';
@@ -70,6 +71,7 @@ function watch({ lane, scanner }: TestLane, view: View): { stream: WatchStream; 
     flush: new FlushScheduler({ maxIntervalMs: 1, watchersPerTurn: 10, maxShare: 1 }, () => {}),
     clock: new WatchClock(),
     pool,
+    shares: new WriteShares(),
     counters: new WatchCounters(),
   };
   const all = { namespace: '', name: '', labels: undefined, terms: [], identity: 'all' };
@@ -78,6 +80,7 @@ function watch({ lane, scanner }: TestLane, view: View): { stream: WatchStream; 
     lane,
     objects: lane.codec.objects,
     filter,
+    share: { pass: 0, writes: 0 },
     cursor: lane.groups.join(filter, view.position)!,
     view,
     initialEvents: false,
