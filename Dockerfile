@@ -10,9 +10,9 @@ RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 FROM gcr.io/distroless/nodejs24-debian12:nonroot
 WORKDIR /app
 ENV NODE_ENV=production
-# glibc gives back what is free above this; left alone it learns from large blocks to keep up to 64 MiB, and what a flood
-# made it take stays taken.
-ENV MALLOC_TRIM_THRESHOLD_=131072
+# glibc gives back what is free above the first, and at once what is as large as the second (the buffers of watches that
+# begin). Left alone it learns from large blocks to keep up to 64 MiB, and what a flood made it take stays taken.
+ENV MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=65536
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist

@@ -183,6 +183,7 @@ function broken(results: ReadonlyMap<string, readonly Round[]>): string[] {
 
 /** As the image has it. */
 process.env['MALLOC_TRIM_THRESHOLD_'] ??= '131072';
+process.env['MALLOC_MMAP_THRESHOLD_'] ??= '65536';
 
 async function startStand(cluster: BenchCluster, client: LoadClient): Promise<Stand> {
   const { kubeconfig, token } = cluster;
