@@ -17,23 +17,34 @@ for (const [i, { name, value }] of STATIC_FIELDS.entries()) {
   if (name === STATUS) statusIndex.set(value, i + 1);
 }
 
-/** `rawHeaders`: name, value, name, value..., in characters of one byte; names in any case. */
-export function encodeHead(status: number, rawHeaders: readonly string[]): Buffer {
+/** No table at all, which is within whatever size a peer allows (RFC 7541 6.3). */
+const NO_TABLE = 0x20;
+
+/**
+ * `rawHeaders`: name, value, name, value..., in characters of one byte; names in any case. `tableChanged`: the peer allowed
+ * another size of the table, and must be told of ours.
+ */
+export function encodeHead(
+  status: number,
+  rawHeaders: readonly string[],
+  tableChanged = false,
+): Buffer {
   let bytes = 16;
   for (const text of rawHeaders) bytes += text.length + 12;
   if (bytes > scratch.length) scratch = Buffer.allocUnsafe(2 * bytes);
-  let at = encodeStatus(String(status));
+  scratch[0] = NO_TABLE;
+  let at = encodeStatus(tableChanged ? 1 : 0, String(status));
   for (let i = 0; i < rawHeaders.length; i += 2) {
     at = encodeField(at, rawHeaders[i].toLowerCase(), rawHeaders[i + 1]);
   }
   return Buffer.from(scratch.subarray(0, at));
 }
 
-function encodeStatus(status: string): number {
+function encodeStatus(start: number, status: string): number {
   const index = statusIndex.get(status);
-  if (index === undefined) return encodeField(0, STATUS, status);
-  scratch[0] = 0x80 | index;
-  return 1;
+  if (index === undefined) return encodeField(start, STATUS, status);
+  scratch[start] = 0x80 | index;
+  return start + 1;
 }
 
 /** Literal, not to be remembered (RFC 7541 6.2.2). */

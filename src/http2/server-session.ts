@@ -18,6 +18,7 @@ import {
   Flag,
   frame,
   FrameType,
+  headersFrames,
   MAX_FRAME_BYTES,
   MAX_WINDOW_BYTES,
   numbersFrame,
@@ -28,6 +29,7 @@ import {
   wrongSize,
 } from './frame.ts';
 import { type HeaderBlock, HeaderBlocks, PRIORITY_BYTES } from './header-blocks.ts';
+import { encodeHead } from './hpack-encoder.ts';
 import { areTrailers, requestHead } from './request-head.ts';
 import { SendQueue } from './send-queue.ts';
 import { ServerStream, type StreamHost } from './server-stream.ts';
@@ -91,6 +93,8 @@ export class ServerSession implements StreamHost, FrameHandler {
   #returned = 0;
   /** What may be sent on a new stream: the client's setting. */
   #initialWindow = DEFAULT_WINDOW_BYTES;
+  /** The client said what table it keeps for us, and waits to hear that we know (RFC 7541 4.2). */
+  #tableChanged = false;
   /** Requests so far, refused ones included. */
   requests = 0;
 
@@ -150,6 +154,12 @@ export class ServerSession implements StreamHost, FrameHandler {
 
   control(bytes: Buffer): void {
     this.#queue.control(bytes);
+  }
+
+  head(stream: ServerStream, status: number, rawHeaders: readonly string[], ends: boolean): void {
+    const block = encodeHead(status, rawHeaders, this.#tableChanged);
+    this.#tableChanged = false;
+    this.#queue.control(headersFrames(stream.id, block, ends));
   }
 
   enqueue(stream: ServerStream): void {
@@ -353,6 +363,7 @@ export class ServerSession implements StreamHost, FrameHandler {
     if (setting === Setting.maxFrameSize && (value < MAX_FRAME_BYTES || value >= 2 ** 24)) {
       throw wrong('MAX_FRAME_SIZE');
     }
+    if (setting === Setting.headerTableSize) this.#tableChanged = true;
     if (setting !== Setting.initialWindowSize) return;
     if (value > MAX_WINDOW_BYTES) {
       throw new ConnectionError(ErrorCode.flowControlError, 'INITIAL_WINDOW_SIZE');

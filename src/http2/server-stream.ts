@@ -12,19 +12,19 @@ import {
   Flag,
   FRAME_HEAD_BYTES,
   FrameType,
-  headersFrames,
   MAX_FRAME_BYTES,
   MAX_WINDOW_BYTES,
   numbersFrame,
   writeFrameHead,
 } from './frame.ts';
-import { encodeHead } from './hpack-encoder.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** The connection, as far as its streams need it. */
 export interface StreamHost {
   /** Sends a frame before any data. */
   control(frame: Buffer): void;
+  /** The head of an answer, encoded, before any data. */
+  head(stream: ServerStream, status: number, rawHeaders: readonly string[], ends: boolean): void;
   /** There is something to take. */
   enqueue(stream: ServerStream): void;
   /** So much of what was received needs no memory any more. */
@@ -101,16 +101,11 @@ export class ServerStream {
     return this.#ending;
   }
 
-  /** Whether the client may still send a body. */
-  get remoteEnded(): boolean {
-    return this.#remoteEnded;
-  }
-
   /** The head of an answer that ends it when there is no body; `rawHeaders` as for `encodeHead`. */
   respond(status: number, rawHeaders: readonly string[], endStream: boolean): void {
     if (this.closed) return;
     if (endStream) this.#ending = this.#endSent = true;
-    this.#host.control(headersFrames(this.id, encodeHead(status, rawHeaders), endStream));
+    this.#host.head(this, status, rawHeaders, endStream);
     // What was taken with it is told by the queue.
     if (endStream) this.#host.enqueue(this);
   }
@@ -118,7 +113,7 @@ export class ServerStream {
   /** An answer before the answer: 100 (Continue). */
   inform(status: number): void {
     if (this.closed) return;
-    this.#host.control(headersFrames(this.id, encodeHead(status, []), false));
+    this.#host.head(this, status, [], false);
   }
 
   /** Sends `chunk`, which stays untouched until `taken` is called; not before the last one was taken. */

@@ -641,6 +641,27 @@ test('Trailers end a body', async () => {
   peer.socket.destroy();
 });
 
+test('A client that keeps a smaller table is told that ours is empty', async () => {
+  handle = (exchange) => exchange.respondBytes(200, 'text/plain', Buffer.from('ok'));
+  const session = connect(`https://127.0.0.1:${running.port}`, {
+    ca: edge.authority.ca,
+    settings: { headerTableSize: 0 },
+  });
+  const ask = (): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const stream = session.request({ ':path': '/' });
+      stream.on('error', reject);
+      stream.on('response', (head) => resolve(Number(head[':status'])));
+      stream.resume();
+    });
+  expect([await ask(), await ask()]).toEqual([200, 200]);
+  for (const headerTableSize of [100, 50, 8_192]) {
+    await new Promise<void>((done) => session.settings({ headerTableSize }, () => done()));
+    expect(await ask()).toBe(200);
+  }
+  session.destroy();
+});
+
 test('A head that takes many frames arrives whole', async () => {
   // nghttp2 takes no header of more than 64 KiB, and no more than eight frames behind the first.
   const long = ['a', 'b', 'c'].map((letter) => letter.repeat(40_000));
