@@ -1,13 +1,19 @@
 /**
  * Starts things a few at a time: what comes at once, hundreds of requests in a packet or of connections in a burst, must not
  * keep the loop from what others wait for. The first of each turn of the loop are started at once; the rest waits by its
- * source and is started a few of each, round and round. What was given up meanwhile costs nothing more.
+ * source and is started a few of each, round and round. What was given up meanwhile costs nothing more. While few sources have
+ * much waiting, the loop rests in between as long as it was busy: they get half of it, and events find it free.
  *
  * Requests wait by connection, of which each has a bounded number; connections by address.
  */
 
 /** Of one source in its turn: their answers leave in one write. */
 const TOGETHER = 4;
+
+/** Waiting, of each source: more than many who come at once have. */
+const DEEP = 4;
+/** What timers can tell. */
+const LEAST_REST_MS = 1;
 
 /** Begins what waited; false when there was nothing to do any more. */
 export type Start = () => boolean;
@@ -18,6 +24,7 @@ export class StartQueue<Source> {
   readonly #lines = new Map<Source, Start[]>();
   #left: number;
   #armed = false;
+  #beganMs = 0;
   /** All that wait. */
   waiting = 0;
 
@@ -51,7 +58,21 @@ export class StartQueue<Source> {
     this.#armed = false;
     this.#left = this.#perTurn;
     if (this.waiting === 0) return;
-    this.#arm();
+    this.#armed = true;
+    this.#beganMs = performance.now();
+    // Behind what was started, and what that went on with.
+    setImmediate(this.#rest);
+    this.#startAll();
+  };
+
+  readonly #rest = (): void => {
+    const busyMs = performance.now() - this.#beganMs;
+    const isDeep = this.waiting > DEEP * this.#lines.size;
+    if (isDeep && busyMs >= LEAST_REST_MS) setTimeout(this.#turn, busyMs);
+    else this.#turn();
+  };
+
+  #startAll(): void {
     for (const [source, line] of this.#lines) {
       if (this.#left <= 0) return;
       this.#lines.delete(source);
@@ -61,7 +82,7 @@ export class StartQueue<Source> {
       if (more !== undefined) line.push(...more);
       if (line.length > 0) this.#lines.set(source, line);
     }
-  };
+  }
 
   #startSome(line: Start[]): void {
     for (let started = 0; started < TOGETHER && line.length > 0 && this.#left > 0;) {

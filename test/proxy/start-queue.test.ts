@@ -60,4 +60,25 @@ describe('requests', () => {
     queue.add(2, () => started.push(2) > 0);
     expect(started.at(-1)).toBe(2);
   });
+
+  test('of few who ask much leave the loop time to rest, those of many do not', async () => {
+    const work = (): boolean => {
+      const until = performance.now() + 1;
+      while (performance.now() < until);
+      return true;
+    };
+    const idleTurnsOf = async (sources: number): Promise<number> => {
+      const queue = new StartQueue<number>(4);
+      for (let i = 0; i < 60; i++) queue.add(i % sources, work);
+      let idle = 0;
+      while (queue.waiting > 0) {
+        const before = queue.waiting;
+        await nextTurn();
+        if (queue.waiting === before) idle++;
+      }
+      return idle;
+    };
+    expect(await idleTurnsOf(60)).toBeLessThanOrEqual(1);
+    expect(await idleTurnsOf(2)).toBeGreaterThan(3);
+  });
 });

@@ -1,12 +1,11 @@
 /** The attacker: a process of its own, told by run.ts what to do. */
 import { answerQuestions } from '../../../bench/support/rpc.ts';
 import { attack } from './attacks.ts';
-import type { AttackReport, AttackTarget } from './attacks.ts';
+import type { AttackOptions, AttackReport, AttackTarget } from './attacks.ts';
 
-export interface AttackOrder {
+export interface AttackOrder extends AttackOptions {
   readonly name: string;
   readonly target: AttackTarget;
-  readonly durationMs: number;
 }
 
 export interface Attacked extends AttackReport {
@@ -15,9 +14,9 @@ export interface Attacked extends AttackReport {
 }
 
 answerQuestions({
-  async attack({ name, target, durationMs }: AttackOrder): Promise<Attacked> {
+  async attack({ name, target, ...options }: AttackOrder): Promise<Attacked> {
     const before = process.cpuUsage();
-    const report = await attack(name, target, durationMs);
+    const report = await attack(name, target, options);
     const { user, system } = process.cpuUsage(before);
     return { ...report, cpuMs: (user + system) / 1_000 };
   },

@@ -1,6 +1,8 @@
 /**
- * The floods of `npm run floods`: each a bounded number of connections, over and over until the time is over. An attack
- * says how many connections it made and how many of them the proxy closed itself.
+ * The floods of `npm run floods`, of the size that auth.md 6.3 gives them (tests 32, 33, 39 to 41, and LISTs): a bounded
+ * number of connections at once, held until the proxy closes them; where the test gives a rate, a second's worth each
+ * second. A relentless attacker begins anew as soon as he was cut, or after two seconds. An attack says how many
+ * connections it made and how many of them the proxy closed itself.
  */
 import type { TLSSocket } from 'node:tls';
 import { connect } from 'node:tls';
@@ -38,8 +40,8 @@ interface Wave {
   readonly alpn: 'h2' | 'http/1.1';
   /** Reads what comes; else it leaves it where it is. */
   readonly reads: boolean;
-  /** Held this long, unless the proxy closes it sooner. */
-  readonly holdMs: number;
+  /** Again each second: a rate, not a number. */
+  readonly perSecond?: true;
   /** What is sent at once on connection `index` of all. */
   readonly bytes: (target: AttackTarget, index: number) => Buffer;
   /** What is sent every 100 ms until then. */
@@ -48,6 +50,8 @@ interface Wave {
 
 const DRIP_MS = 100;
 const PAUSE_MS = 100;
+const SECOND_MS = 1_000;
+const RELENTLESS_MS = 2_000;
 
 /** The same user as the watchers, as an identity of its own. */
 const greedy = (target: AttackTarget): Pairs => [
@@ -96,28 +100,24 @@ const WAVES: Readonly<Record<string, Wave>> = {
     connections: 20,
     alpn: 'h2',
     reads: true,
-    holdMs: 2_000,
     bytes: ({ path }) => resets(5_000, path),
   },
   CONTINUATION: {
     connections: 20,
     alpn: 'h2',
     reads: true,
-    holdMs: 2_000,
     bytes: () => Buffer.concat([START, continuations(2_000)]),
   },
   'HEADERS without end': {
     connections: 100,
     alpn: 'h2',
     reads: true,
-    holdMs: 2_000,
     bytes: () => Buffer.concat([START, headersWithoutEnd()]),
   },
   PING: {
     connections: 10,
     alpn: 'h2',
     reads: true,
-    holdMs: 2_000,
     bytes: (target) => behind(target, pings(500)),
     drip: pings(500),
   },
@@ -125,7 +125,6 @@ const WAVES: Readonly<Record<string, Wave>> = {
     connections: 10,
     alpn: 'h2',
     reads: true,
-    holdMs: 2_000,
     bytes: (target) => behind(target, settingsFrames(500)),
     drip: settingsFrames(500),
   },
@@ -133,7 +132,6 @@ const WAVES: Readonly<Record<string, Wave>> = {
     connections: 100,
     alpn: 'http/1.1',
     reads: true,
-    holdMs: 2_000,
     bytes: () => Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nX-Slow: '),
     drip: Buffer.from('b'),
   },
@@ -141,14 +139,12 @@ const WAVES: Readonly<Record<string, Wave>> = {
     connections: 100,
     alpn: 'h2',
     reads: true,
-    holdMs: 2_000,
     bytes: ({ path }) => slowBody(path),
   },
   'selectors, 10,000': {
     connections: 20,
     alpn: 'h2',
     reads: true,
-    holdMs: 2_000,
     bytes: (target, index) =>
       gets(
         500,
@@ -160,7 +156,6 @@ const WAVES: Readonly<Record<string, Wave>> = {
     connections: 10,
     alpn: 'http/1.1',
     reads: true,
-    holdMs: 2_000,
     bytes: ({ path }) =>
       Buffer.from(`GET ${path}?labelSelector=${'a'.repeat(1024 ** 2)} HTTP/1.1\r\nHost: a\r\n\r\n`),
   },
@@ -168,21 +163,20 @@ const WAVES: Readonly<Record<string, Wave>> = {
     connections: 100,
     alpn: 'h2',
     reads: false,
-    holdMs: 60_000,
     bytes: (target) => gets(20, () => `${target.path}?watch=1`, greedy(target)),
   },
   'LISTs of one, 1,000': {
     connections: 4,
     alpn: 'h2',
     reads: true,
-    holdMs: 1_000,
+    perSecond: true,
     bytes: (target) => gets(250, () => target.path, greedy(target)),
   },
   'permission questions': {
     connections: 4,
     alpn: 'h2',
     reads: true,
-    holdMs: 1_000,
+    perSecond: true,
     bytes: (target, index) =>
       gets(250, (i) => `/api/v1/namespaces/n${index}-${i}/configmaps`, nobody(target)),
   },
@@ -190,7 +184,7 @@ const WAVES: Readonly<Record<string, Wave>> = {
     connections: 4,
     alpn: 'h2',
     reads: true,
-    holdMs: 1_000,
+    perSecond: true,
     bytes: ({ path }) => gets(250, () => path, [['authorization', 'Bearer revoked']]),
   },
 };
@@ -200,11 +194,16 @@ export const BUSY = 'none, attacker busy';
 
 export const ATTACKS: readonly string[] = [BUSY, ...Object.keys(WAVES)];
 
-/** Attacks until `durationMs` are over, and lets go of everything. */
+export interface AttackOptions {
+  readonly durationMs: number;
+  readonly relentless: boolean;
+}
+
+/** Attacks for `durationMs`, and lets go of everything. */
 export async function attack(
   name: string,
   target: AttackTarget,
-  durationMs: number,
+  { durationMs, relentless }: AttackOptions,
 ): Promise<AttackReport> {
   const report: AttackReport = { connections: 0, closed: 0, sentMiB: 0 };
   const endsAt = performance.now() + durationMs;
@@ -213,27 +212,34 @@ export async function attack(
     return report;
   }
   const wave = WAVES[name];
-  for (let begun = 0; performance.now() < endsAt; begun += wave.connections) {
+  for (let begun = 0; ; begun += wave.connections) {
     const first = begun;
     const leftMs = endsAt - performance.now();
+    const holdMs = wave.perSecond ? SECOND_MS : relentless ? RELENTLESS_MS : leftMs;
     await Promise.all(
       Array.from({ length: wave.connections }, (_, i) =>
-        hold(wave, wave.bytes(target, first + i), { target, leftMs, report }),
+        hold(wave, wave.bytes(target, first + i), {
+          target,
+          holdMs: Math.min(leftMs, holdMs),
+          report,
+        }),
       ),
     );
+    if (!relentless && !wave.perSecond) break;
     await pause(PAUSE_MS);
+    if (performance.now() >= endsAt) break;
   }
   return report;
 }
 
 interface Held {
   readonly target: AttackTarget;
-  readonly leftMs: number;
+  readonly holdMs: number;
   readonly report: AttackReport;
 }
 
 /** One connection from its start to its end. */
-function hold(wave: Wave, bytes: Buffer, { target, leftMs, report }: Held): Promise<void> {
+function hold(wave: Wave, bytes: Buffer, { target, holdMs, report }: Held): Promise<void> {
   return new Promise((resolve) => {
     let letGo = false;
     const socket: TLSSocket = connect({
@@ -243,13 +249,10 @@ function hold(wave: Wave, bytes: Buffer, { target, leftMs, report }: Held): Prom
       // The proxy made its certificate itself a moment ago.
       rejectUnauthorized: false,
     });
-    const timer = setTimeout(
-      () => {
-        letGo = true;
-        socket.destroy();
-      },
-      Math.min(leftMs, wave.holdMs),
-    );
+    const timer = setTimeout(() => {
+      letGo = true;
+      socket.destroy();
+    }, holdMs);
     let drip: NodeJS.Timeout | undefined;
     report.connections++;
     socket.on('error', () => {});

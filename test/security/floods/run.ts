@@ -2,7 +2,7 @@
 // attack after another from a process of its own. For each: how long a write takes to the watchers before, during and after
 // it, what it costs the proxy, and whether descriptors and memory come back. `npm run floods`; numbers by the environment:
 //
-//   WATCHERS=200 RATE=50 SECONDS=4 REPEATS=3 ONLY=reset PROFILE=/tmp/profiles
+//   WATCHERS=200 RATE=50 SECONDS=8 REPEATS=3 ONLY=reset PROFILE=/tmp/profiles RELENTLESS=1
 //
 // The attacks come in turns, so that a busy neighbour on the machine meets all of them. The proxy has a core to itself; the
 // attacker, the simulated cluster and the watchers share the other, the attacker when it is idle: the line "none,
@@ -37,9 +37,11 @@ import { ATTACKS } from './attacks.ts';
 const { env } = process;
 const watchers = Number(env['WATCHERS'] ?? 200);
 const perSecond = Number(env['RATE'] ?? 50);
-const seconds = Number(env['SECONDS'] ?? 4);
+const seconds = Number(env['SECONDS'] ?? 8);
 const repeats = Number(env['REPEATS'] ?? 3);
 const only = env['ONLY'] ?? '';
+/** Attackers begin anew when they were cut. */
+const relentless = env['RELENTLESS'] === '1';
 /** Where to put a CPU profile of the proxy under each attack. */
 const profiles = env['PROFILE'] ?? '';
 
@@ -90,12 +92,13 @@ async function round({ setting, server, attacker, token }: Stand, name: string):
   const rss = await rssMiB(server);
   const before = await load(setting);
   const target = { port: server.port, token, path: EVENTS_PATH };
-  // It begins before the measurement and ends behind it.
-  const order: AttackOrder = { name, target, durationMs: seconds * 1_000 + 1_000 };
-  const attacking = attacker.ask<Attacked>('attack', order);
-  await sleep(500);
+  // It begins within the measurement, and lasts as long.
+  const order: AttackOrder = { name, target, durationMs: seconds * 1_000, relentless };
   if (profiles !== '') await server.startProfile();
-  const during = await load(setting);
+  const measured = load(setting);
+  await sleep(500);
+  const attacking = attacker.ask<Attacked>('attack', order);
+  const during = await measured;
   if (profiles !== '') await server.stopProfile(`${profiles}/${name}.cpuprofile`);
   const attacked = await attacking;
   const descriptorsAfter = await settled(server, descriptors);
@@ -153,7 +156,7 @@ function print(results: ReadonlyMap<string, readonly Round[]>): void {
       },
       {
         title: 'attacker CPU, %',
-        cell: ([, all]) => fixed(middle(all, (r) => r.attacked.cpuMs) / (10 * (seconds + 1)), 0),
+        cell: ([, all]) => fixed(middle(all, (r) => r.attacked.cpuMs) / (10 * seconds), 0),
       },
       { title: 'sent, MiB', cell: ([, all]) => fixed(middle(all, (r) => r.attacked.sentMiB)) },
       {
