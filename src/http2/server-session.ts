@@ -10,7 +10,8 @@
  */
 
 import type { TLSSocket } from 'node:tls';
-import { FrameReader, type FrameHandler, SLICE_COST, type Turns } from './frame-reader.ts';
+import { FoundRequests } from './found-requests.ts';
+import { FrameReader, type FrameHandler, SLICE_COST } from './frame-reader.ts';
 import {
   ConnectionError,
   DEFAULT_WINDOW_BYTES,
@@ -19,7 +20,6 @@ import {
   frame,
   FrameType,
   headersFrames,
-  MAX_FRAME_BYTES,
   MAX_WINDOW_BYTES,
   numbersFrame,
   Setting,
@@ -30,58 +30,24 @@ import {
 } from './frame.ts';
 import { type HeaderBlock, HeaderBlocks, PRIORITY_BYTES } from './header-blocks.ts';
 import { encodeHead } from './hpack-encoder.ts';
+import { readSettings } from './peer-settings.ts';
 import { areTrailers, requestHead } from './request-head.ts';
+import type { SessionEvents, SessionLimits, SessionTurns } from './session-options.ts';
 import { SendQueue } from './send-queue.ts';
 import { ServerStream, type StreamHost } from './server-stream.ts';
-import type { WriteTurn } from './write-turn.ts';
-
-export interface SessionLimits {
-  /** Streams open at once. */
-  readonly maxConcurrentStreams: number;
-  /** Of one header list, compressed or not; more in a block ends the connection, more behind it only the request. */
-  readonly maxHeaderListBytes: number;
-  /** What a client may send before it is read. */
-  readonly streamWindowBytes: number;
-  readonly sessionWindowBytes: number;
-}
-
-/** Of all sessions of a port. */
-export interface SessionTurns {
-  readonly write: WriteTurn;
-  readonly read: Turns;
-  /** Requests are begun in it. */
-  readonly begin: Turns;
-}
-
-export interface SessionEvents {
-  onStream(stream: ServerStream): void;
-  onStreamClose(): void;
-  /** A frame that asks for nothing but an answer of a few bytes, or for nothing at all. */
-  onControlFrame(): void;
-  /** The client gave a stream up, or one was refused. */
-  onReset(): void;
-  /** The connection cannot go on: what its peer did. */
-  onError(error: ConnectionError): void;
-}
 
 /** Of a frame that may begin a request. */
 const REQUEST_COST = 8;
-/** Requests of a connection that are read and not begun; the others wait as bytes, most of them in the network. */
-const MAX_WAITING = 16;
 const EMPTY = Buffer.alloc(0);
 
 export class ServerSession implements StreamHost, FrameHandler {
   readonly #limits: SessionLimits;
   readonly #events: SessionEvents;
-  readonly #turns: SessionTurns;
   readonly #reader: FrameReader;
   readonly #queue: SendQueue;
   readonly #blocks: HeaderBlocks;
   readonly #streams = new Map<number, ServerStream>();
-  /** In what is being read; not yet handed on, since what is given up in the same packet was never asked. */
-  #found: ServerStream[] = [];
-  /** Handed on, and not begun. */
-  #waiting = 0;
+  readonly #found: FoundRequests;
   #maxConcurrentStreams: number;
   #lastStream = 0;
   #idleSinceMs = Date.now();
@@ -106,12 +72,16 @@ export class ServerSession implements StreamHost, FrameHandler {
   ) {
     this.#limits = limits;
     this.#events = events;
-    this.#turns = turns;
     this.#queue = new SendQueue(socket, turns.write);
     this.#blocks = new HeaderBlocks(limits.maxHeaderListBytes);
     this.#maxConcurrentStreams = limits.maxConcurrentStreams;
     this.#receiveLeft = limits.sessionWindowBytes;
     this.#reader = new FrameReader(socket, turns.read, this);
+    this.#found = new FoundRequests({
+      turns: turns.begin,
+      begin: (stream) => this.#begin(stream),
+      onRoom: () => this.#reader.goOn(),
+    });
     socket.once('close', () => this.#lost());
     this.#sayHello();
   }
@@ -199,7 +169,7 @@ export class ServerSession implements StreamHost, FrameHandler {
 
   onFrame(type: number, flags: number, stream: number, payload: Buffer): number {
     this.#onFrame(type, flags, stream, payload);
-    if (this.#isFull()) return SLICE_COST;
+    if (this.#found.isFull) return SLICE_COST;
     return type === FrameType.headers || type === FrameType.continuation ? REQUEST_COST : 1;
   }
 
@@ -207,8 +177,8 @@ export class ServerSession implements StreamHost, FrameHandler {
     if (this.#queue.isFlooded) {
       throw new ConnectionError(ErrorCode.enhanceYourCalm, 'answers that are not read');
     }
-    if (isThrough || this.#isFull()) this.#handOn();
-    return this.#waiting < MAX_WAITING;
+    if (isThrough || this.#found.isFull) this.#found.handOn();
+    return this.#found.hasRoom;
   }
 
   onError(error: ConnectionError): void {
@@ -217,30 +187,9 @@ export class ServerSession implements StreamHost, FrameHandler {
     this.#events.onError(error);
   }
 
-  #isFull(): boolean {
-    if (this.#found.length < MAX_WAITING) return false;
-    this.#found = this.#found.filter(({ closed }) => !closed);
-    return this.#found.length >= MAX_WAITING;
-  }
-
-  #handOn(): void {
-    const found = this.#found;
-    if (found.length === 0) return;
-    this.#found = [];
-    this.#waiting += found.length;
-    for (const stream of found) this.#turns.begin.add(this, () => this.#begin(stream));
-  }
-
-  /** Whether there was anything to do. */
-  #begin(stream: ServerStream): boolean {
-    this.#waiting--;
-    const isWanted = !stream.closed;
-    if (isWanted) {
-      stream.known = true;
-      this.#events.onStream(stream);
-    }
-    if (this.#waiting < MAX_WAITING) this.#reader.goOn();
-    return isWanted;
+  #begin(stream: ServerStream): void {
+    stream.known = true;
+    this.#events.onStream(stream);
   }
 
   #onFrame(type: number, flags: number, stream: number, payload: Buffer): void {
@@ -311,7 +260,7 @@ export class ServerSession implements StreamHost, FrameHandler {
       receiveWindow: this.#limits.streamWindowBytes,
     });
     this.#streams.set(id, stream);
-    this.#found.push(stream);
+    this.#found.add(stream);
   }
 
   #onDataFrame(flags: number, id: number, payload: Buffer): void {
@@ -348,32 +297,22 @@ export class ServerSession implements StreamHost, FrameHandler {
 
   #onSettings(flags: number, stream: number, payload: Buffer): void {
     onlyOnConnection(stream);
-    const isAck = (flags & Flag.ack) !== 0;
-    if (payload.length % 6 !== 0 || (isAck && payload.length > 0)) throw wrongSize('SETTINGS');
-    if (isAck) return;
-    for (let at = 0; at < payload.length; at += 6) {
-      this.#onSetting(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
+    if ((flags & Flag.ack) !== 0) {
+      if (payload.length > 0) throw wrongSize('SETTINGS');
+      return;
     }
+    const { initialWindow, tableChanged } = readSettings(payload);
+    if (tableChanged) this.#tableChanged = true;
+    if (initialWindow !== undefined) this.#setInitialWindow(initialWindow);
     this.#queue.control(frame(FrameType.settings, Flag.ack, 0, EMPTY));
     this.#events.onControlFrame();
   }
 
-  #onSetting(setting: number, value: number): void {
-    if (setting === Setting.enablePush && value > 1) throw wrong('ENABLE_PUSH');
-    if (setting === Setting.maxFrameSize && (value < MAX_FRAME_BYTES || value >= 2 ** 24)) {
-      throw wrong('MAX_FRAME_SIZE');
-    }
-    if (setting === Setting.headerTableSize) this.#tableChanged = true;
-    if (setting !== Setting.initialWindowSize) return;
-    if (value > MAX_WINDOW_BYTES) {
-      throw new ConnectionError(ErrorCode.flowControlError, 'INITIAL_WINDOW_SIZE');
-    }
-    const change = value - this.#initialWindow;
-    this.#initialWindow = value;
+  #setInitialWindow(bytes: number): void {
+    const change = bytes - this.#initialWindow;
+    this.#initialWindow = bytes;
     for (const stream of this.#streams.values()) {
-      if (!stream.widen(change)) {
-        throw new ConnectionError(ErrorCode.flowControlError, 'a window beyond what there is');
-      }
+      if (!stream.widen(change)) throw tooWide();
     }
   }
 
@@ -391,8 +330,8 @@ export class ServerSession implements StreamHost, FrameHandler {
     const bytes = payload.readUInt32BE(0) & MAX_WINDOW_BYTES;
     if (id === 0) {
       if (bytes === 0) throw wrong('a window that grows by nothing');
-      if (this.#queue.widen(bytes)) return;
-      throw new ConnectionError(ErrorCode.flowControlError, 'a window beyond what there is');
+      if (!this.#queue.widen(bytes)) throw tooWide();
+      return;
     }
     this.#mustNotBeIdle(id);
     const stream = this.#streams.get(id);
@@ -445,6 +384,10 @@ export class ServerSession implements StreamHost, FrameHandler {
     this.#reader.end();
     for (const stream of this.#streams.values()) stream.close();
   }
+}
+
+function tooWide(): ConnectionError {
+  return new ConnectionError(ErrorCode.flowControlError, 'a window beyond what there is');
 }
 
 function onlyOnConnection(stream: number): void {

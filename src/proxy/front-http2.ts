@@ -5,8 +5,9 @@
  */
 import type { TLSSocket } from 'node:tls';
 import { MAX_STREAM_ID } from '../http2/frame.ts';
-import { ServerSession, type SessionTurns } from '../http2/server-session.ts';
+import { ServerSession } from '../http2/server-session.ts';
 import type { ServerStream } from '../http2/server-stream.ts';
+import type { SessionTurns } from '../http2/session-options.ts';
 import type { WriteTurn } from '../http2/write-turn.ts';
 import { badRequest } from '../k8s/status.ts';
 import { ExchangeHttp2 } from './exchange-http2.ts';
