@@ -18,7 +18,8 @@ import { tableText } from './support/table.ts';
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
-    writes: { type: 'string', default: '10000' },
+    // Some fail while kube-apiserver is away.
+    writes: { type: 'string', default: '10500' },
     restarts: { type: 'string', default: '3' },
     releases: { type: 'string', default: releases.join(',') },
   },
