@@ -56,7 +56,9 @@ export function areTrailers({ fields }: HeaderList): boolean {
 function isComplete(pseudo: ReadonlyMap<string, string>, method: string, path: string): boolean {
   const scheme = pseudo.get(':scheme');
   if (method === 'CONNECT') return scheme === undefined && path === '';
-  return method !== '' && path !== '' && (scheme === 'https' || scheme === 'http');
+  // Go resets streams with a path that it cannot parse; '*' is answered behind this.
+  const isPath = path.startsWith('/') || path === '*';
+  return method !== '' && isPath && (scheme === 'https' || scheme === 'http');
 }
 
 function areRegular(rawHeaders: readonly string[]): boolean {

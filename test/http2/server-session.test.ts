@@ -258,6 +258,10 @@ describe('A stream is reset, and its connection goes on', () => {
     ['no method', pseudo.slice(1)],
     ['no path', pseudo.filter(([name]) => name !== ':path')],
     ['an empty path', [[':path', ''], ...pseudo.filter(([name]) => name !== ':path')]],
+    [
+      'a path without a slash',
+      [[':path', '%2Fapi'], ...pseudo.filter(([name]) => name !== ':path')],
+    ],
     ['no scheme', pseudo.filter(([name]) => name !== ':scheme')],
     ['two lengths', [...pseudo, ['content-length', '0'], ['content-length', '0']]],
     ['a length that is none', [...pseudo, ['content-length', '+1']]],
