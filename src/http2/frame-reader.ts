@@ -21,7 +21,10 @@ import {
   wrong,
 } from './frame.ts';
 
-/** Runs `work` now, or in a later turn of the loop when this one has no time left; each source in its turn. */
+/**
+ * Runs `work` now, or in a later turn of the loop when this one has no time left; each source in its turn. `work` says
+ * whether it took time worth counting.
+ */
 export interface Turns {
   add(source: object, work: () => boolean): void;
 }
@@ -44,6 +47,8 @@ export interface FrameHandler {
 
 /** Read in one go: half a millisecond or less. A frame of a few bytes costs 1. */
 export const SLICE_COST = 64;
+/** Less is not worth counting: a window that was widened, a PING. Thousands of watchers send them at once. */
+const WORTH_COUNTING = 4;
 const EMPTY = Buffer.alloc(0);
 
 export class FrameReader {
@@ -100,12 +105,14 @@ export class FrameReader {
   readonly #read = (): boolean => {
     if (this.#isOver()) return false;
     try {
-      const isThrough = this.#slice();
+      const left = this.#slice();
+      const isThrough = left > 0;
       const goesOn = this.#handler.onSlice(isThrough);
       if (this.#isOver()) return true;
       if (!goesOn) this.#phase = 'held';
       else if (isThrough) this.#rest();
       else this.#queue();
+      return SLICE_COST - left >= WORTH_COUNTING;
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       this.#handler.onError(error);
@@ -120,14 +127,14 @@ export class FrameReader {
     this.#socket.resume();
   }
 
-  /** Whether that was all that came. */
-  #slice(): boolean {
+  /** What is left of a slice's cost when all that came is read; 0 when there is more. */
+  #slice(): number {
     for (let left = SLICE_COST; left > 0 && !this.#isOver();) {
       const cost = this.#expects === 'preface' ? this.#preface() : this.#frame();
-      if (cost === 0) return true;
+      if (cost === 0) return left;
       left -= cost;
     }
-    return false;
+    return 0;
   }
 
   /** What it cost, or 0 when it is not all there. */

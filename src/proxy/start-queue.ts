@@ -15,7 +15,7 @@ const DEEP = 4;
 /** What timers can tell. */
 const LEAST_REST_MS = 1;
 
-/** Begins what waited; false when there was nothing to do any more. */
+/** Begins what waited; false when there was nothing to do any more, or next to nothing. */
 export type Start = () => boolean;
 
 export class StartQueue<Source> {
@@ -38,7 +38,7 @@ export class StartQueue<Source> {
     this.#arm();
     if (this.#left > 0 && this.waiting === 0) {
       this.#left--;
-      start();
+      if (!start()) this.#left++;
       return;
     }
     this.waiting++;

@@ -42,7 +42,7 @@ describe('requests', () => {
   test('that were given up take no place of others', async () => {
     const queue = new StartQueue<number>(STARTS_PER_TURN);
     const started: number[] = [];
-    for (let i = 0; i < 500; i++) {
+    for (let i = 0; i < 1_000; i++) {
       queue.add(1, () => {
         if (i % 10 === 0) started.push(i);
         return i % 10 === 0;
@@ -51,6 +51,13 @@ describe('requests', () => {
     const before = started.length;
     await nextTurn();
     expect(started.length - before).toBe(STARTS_PER_TURN);
+  });
+
+  test('that were next to nothing take no place either, when they begin at once', () => {
+    const queue = new StartQueue<number>(STARTS_PER_TURN);
+    let begun = 0;
+    for (let i = 0; i < 500; i++) queue.add(i, () => ++begun < 0);
+    expect([begun, queue.waiting]).toEqual([500, 0]);
   });
 
   test('that come later are started at once again', async () => {
