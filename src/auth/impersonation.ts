@@ -48,29 +48,33 @@ export function impersonationOf(rawHeaders: readonly string[]): Impersonation {
 }
 
 interface Named {
-  user: string;
-  uid: string;
+  readonly user: string;
+  readonly uid: string;
   readonly groups: string[];
   readonly extra: Map<string, string[]>;
 }
 
 /** Undefined: a header of this prefix that upstream would ignore; ignoring it here could widen a right. */
 function namedIn(rawHeaders: readonly string[]): Named | undefined {
-  const named: Named = { user: '', uid: '', groups: [], extra: new Map() };
+  const groups: string[] = [];
+  const extra = new Map<string, string[]>();
+  // Of several lines the first counts, empty or not, as for Go's `Header.Get`.
+  let user: string | undefined;
+  let uid: string | undefined;
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at].toLowerCase();
     if (!name.startsWith('impersonate-')) continue;
     const value = fromWire(rawHeaders[at + 1]);
-    if (name === 'impersonate-user') named.user ||= value;
-    else if (name === 'impersonate-uid') named.uid ||= value;
-    else if (name === 'impersonate-group') named.groups.push(value);
+    if (name === 'impersonate-user') user ??= value;
+    else if (name === 'impersonate-uid') uid ??= value;
+    else if (name === 'impersonate-group') groups.push(value);
     else if (name.startsWith(EXTRA)) {
       const key = unescaped(name.slice(EXTRA.length));
-      const values = named.extra.get(key) ?? [];
-      named.extra.set(key, [...values, value]);
+      const values = extra.get(key) ?? [];
+      extra.set(key, [...values, value]);
     } else return undefined;
   }
-  return named;
+  return { user: user ?? '', uid: uid ?? '', groups, extra };
 }
 
 /** Groups that are given are the authority; a service account without any has those of its kind. */

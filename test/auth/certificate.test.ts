@@ -165,6 +165,8 @@ describe('A caller with a certificate', () => {
     [['Impersonate-Group', 'system:masters']],
     [['Impersonate-Anything', 'x']],
     [['Impersonate-User', '']],
+    // The first line counts, as for kube-apiserver.
+    [['Impersonate-User', '', 'Impersonate-User', 'root']],
     [['Impersonate-User', 'x', 'Impersonate-Group', '']],
     [
       [

@@ -66,13 +66,14 @@ export const explanations: readonly Explanation[] = [
       status === 429 && [502, 503, 504].includes(direct.status) && /[?&]watch=/.test(target),
   },
   {
-    name: 'a control byte in an HTTP/2 header value',
+    name: 'Connection on two lines',
     reason:
-      'Go resets the stream; nghttp2 leaves the header out and Node does not tell, so the request runs without it. No client library of Kubernetes can send one (Go refuses to), and whoever writes such bytes by hand asks with rights of their own.',
-    covers: ({ headers, protocol }, direct) =>
-      protocol === 'h2' &&
-      direct.status === 0 &&
-      fields(headers).some(([, value]) => Buffer.from(value, 'latin1').some(isControl)),
+      'Both lines together are the header; Go’s WebSocket handshake looks at the first alone. The proxy, whose own hop Connection is about, reads all and sends one, and then other rules of the handshake refuse.',
+    covers: ({ headers }, direct, { status }) =>
+      direct.status === 400 &&
+      direct.body.includes('not websocket protocol') &&
+      status === 403 &&
+      fields(headers).filter(([name]) => name === 'connection').length > 1,
   },
   {
     name: 'impersonation over a client certificate',
@@ -90,7 +91,7 @@ export const explanations: readonly Explanation[] = [
     covers: ({ headers }, direct, { status, body }) => {
       const names = fields(headers).map(([name]) => name);
       const extras = new Set(names.filter((name) => name.startsWith('impersonate-extra-')));
-      const isAboutOne = (text: Buffer): boolean => text.includes('userextras/');
+      const isAboutOne = (text: Buffer): boolean => text.includes('resource "userextras');
       return (
         extras.size > 1 &&
         direct.status === 403 &&
@@ -112,8 +113,4 @@ export function fields(headers: readonly string[]): [name: string, value: string
 
 function hasBrokenEscape(target: string): boolean {
   return /%(?![0-9a-fA-F]{2})/.test(target.split('?')[0]);
-}
-
-function isControl(byte: number): boolean {
-  return (byte < 0x20 && byte !== 0x09) || byte === 0x7f;
 }
