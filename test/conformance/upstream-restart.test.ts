@@ -44,8 +44,12 @@ describeWithControlPlane('A restart of kube-apiserver', () => {
 
   beforeAll(async () => {
     stack = await startBareStack({ controlPlane: { apiserverFlags: quietFlags } });
-    exact = await stack.startProxy();
-    bridging = await stack.startProxy({ settings: { lanes: { bridgeUpstreamExpiry: true } } });
+    // Nobody can be asked again what a caller may do while kube-apiserver is away.
+    const auth = { allowTtl: '2m' };
+    exact = await stack.startProxy({ settings: { auth } });
+    bridging = await stack.startProxy({
+      settings: { auth, lanes: { bridgeUpstreamExpiry: true } },
+    });
     store = new Store(stack.controlPlane);
   }, buildTimeoutMs);
 
