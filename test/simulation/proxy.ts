@@ -10,6 +10,7 @@ import { SlabPool } from '../../src/cache/slab.ts';
 import { jsonCodec } from '../../src/k8s/encoding-json.ts';
 import { BufferPool } from '../../src/proxy/buffer-pool.ts';
 import { EventWriter } from '../../src/proxy/event-writer.ts';
+import { WriteShares } from '../../src/proxy/write-shares.ts';
 import { WatchCounters, type WatchServices } from '../../src/proxy/watch-stream.ts';
 import { Freshness } from '../../src/watch/freshness.ts';
 import type { FreshnessLimits } from '../../src/watch/freshness-limits.ts';
@@ -136,6 +137,7 @@ function servicesOf(lane: Lane, time: VirtualTime, random: Random): WatchService
     },
   };
   const clock = { at: () => 0, forget: () => {} };
-  const parts = { writer, flush, clock, pool: buffers, counters: new WatchCounters() };
+  const counters = new WatchCounters();
+  const parts = { writer, flush, clock, pool: buffers, shares: new WriteShares(), counters };
   return parts as unknown as WatchServices;
 }

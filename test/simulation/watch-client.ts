@@ -2,6 +2,7 @@
  * One client that keeps itself in step by watches, as an informer does: it lists, watches from there, takes up where it was
  * cut off, and lists anew when it is told 410. What it gets is judged by watch-judge.ts.
  */
+import { NO_PEER } from '../../src/auth/certificate.ts';
 import { ALL_FIELDS } from '../../src/k8s/field-selector.ts';
 import { EVERYTHING } from '../../src/k8s/label-selector.ts';
 import type { ListOptions } from '../../src/k8s/list-options.ts';
@@ -18,6 +19,8 @@ type Form = 'resume' | 'streaming list' | 'streaming list from' | 'from now';
 
 const AWAY: Spread = { none: 1, short: 4, middle: 3, long: 2, endless: 1 };
 const TAKING: Spread = { none: 4, short: 8, middle: 3, long: 0.5, endless: 0.1 };
+/** Whose watch it is; all are of one. */
+const CALLER = { rawHeaders: [], remoteAddress: '10.0.0.1', connection: { peer: NO_PEER } };
 const NO_EXCHANGE = {
   target: '',
   aborted: true,
@@ -163,7 +166,7 @@ export class WatchClient {
         if (this.#sink === sink) this.#ended();
       },
     });
-    this.#exchange = { target: '/', aborted: false, respond: () => sink };
+    this.#exchange = { ...CALLER, target: '/', aborted: false, respond: () => sink };
     const request: WatchRequest = {
       exchange: this.#exchange as unknown as Exchange,
       entry: proxy.entry,
