@@ -3,7 +3,15 @@
  * and frames, and decoded at their end.
  */
 
-import { ConnectionError, ErrorCode, Flag, unpadded, wrong, wrongSize } from './frame.ts';
+import {
+  ConnectionError,
+  ErrorCode,
+  Flag,
+  MAX_STREAM_ID,
+  unpadded,
+  wrong,
+  wrongSize,
+} from './frame.ts';
 import { type HeaderList, HpackDecoder } from './hpack-decoder.ts';
 
 export interface HeaderBlock {
@@ -52,7 +60,7 @@ export class HeaderBlocks {
     let part = unpadded(flags, payload);
     if ((flags & Flag.priority) !== 0) {
       if (part.length < PRIORITY_BYTES) throw wrongSize('HEADERS');
-      if ((part.readUInt32BE(0) & 0x7fffffff) === stream) throw wrong('a stream upon itself');
+      if ((part.readUInt32BE(0) & MAX_STREAM_ID) === stream) throw wrong('a stream upon itself');
       part = part.subarray(PRIORITY_BYTES);
     }
     const endStream = (flags & Flag.endStream) !== 0;

@@ -31,6 +31,7 @@ import {
 import { type HeaderBlock, HeaderBlocks, PRIORITY_BYTES } from './header-blocks.ts';
 import { encodeHead } from './hpack-encoder.ts';
 import { readSettings } from './peer-settings.ts';
+import { ReceiveWindow } from './receive-window.ts';
 import { areTrailers, requestHead } from './request-head.ts';
 import type { SessionEvents, SessionLimits, SessionTurns } from './session-options.ts';
 import { SendQueue } from './send-queue.ts';
@@ -54,9 +55,7 @@ export class ServerSession implements StreamHost, FrameHandler {
   /** No more streams are taken. */
   #isClosing = false;
   #ended = false;
-  /** What the client may send, and what was read of what it sent and not yet given back. */
-  #receiveLeft: number;
-  #returned = 0;
+  readonly #receiveWindow: ReceiveWindow;
   /** What may be sent on a new stream: the client's setting. */
   #initialWindow = DEFAULT_WINDOW_BYTES;
   /** The client said what table it keeps for us, and waits to hear that we know (RFC 7541 4.2). */
@@ -75,7 +74,7 @@ export class ServerSession implements StreamHost, FrameHandler {
     this.#queue = new SendQueue(socket, turns.write);
     this.#blocks = new HeaderBlocks(limits.maxHeaderListBytes);
     this.#maxConcurrentStreams = limits.maxConcurrentStreams;
-    this.#receiveLeft = limits.sessionWindowBytes;
+    this.#receiveWindow = new ReceiveWindow(limits.sessionWindowBytes);
     this.#reader = new FrameReader(socket, turns.read, this);
     this.#found = new FoundRequests({
       turns: turns.begin,
@@ -137,11 +136,8 @@ export class ServerSession implements StreamHost, FrameHandler {
   }
 
   consumed(bytes: number): void {
-    this.#returned += bytes;
-    if (this.ended || this.#returned < this.#limits.sessionWindowBytes / 2) return;
-    this.#queue.control(numbersFrame(FrameType.windowUpdate, 0, this.#returned));
-    this.#receiveLeft += this.#returned;
-    this.#returned = 0;
+    const more = this.#receiveWindow.giveBack(bytes);
+    if (more > 0) this.#queue.control(numbersFrame(FrameType.windowUpdate, 0, more));
   }
 
   closed(stream: ServerStream): void {
@@ -265,8 +261,7 @@ export class ServerSession implements StreamHost, FrameHandler {
 
   #onDataFrame(flags: number, id: number, payload: Buffer): void {
     this.#mustNotBeIdle(id);
-    this.#receiveLeft -= payload.length;
-    if (this.#receiveLeft < 0) {
+    if (!this.#receiveWindow.take(payload.length)) {
       throw new ConnectionError(
         ErrorCode.flowControlError,
         'more than the window of the connection',

@@ -17,6 +17,7 @@ import {
   numbersFrame,
   writeFrameHead,
 } from './frame.ts';
+import { ReceiveWindow } from './receive-window.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** The connection, as far as its streams need it. */
@@ -68,10 +69,7 @@ export class ServerStream {
   #endSent = false;
   #finished = false;
   // The request's body.
-  readonly #receiveWindow: number;
-  #receiveLeft: number;
-  /** Read, and not yet given back to the client's window. */
-  #returned = 0;
+  readonly #receiveWindow: ReceiveWindow;
   #bodyBytes = 0;
   #remoteEnded: boolean;
   #received: Buffer[] = [];
@@ -89,8 +87,7 @@ export class ServerStream {
     this.hasBody = !endStream;
     this.#remoteEnded = endStream;
     this.sendWindow = sendWindow;
-    this.#receiveWindow = receiveWindow;
-    this.#receiveLeft = receiveWindow;
+    this.#receiveWindow = new ReceiveWindow(receiveWindow);
   }
 
   get closed(): boolean {
@@ -214,8 +211,7 @@ export class ServerStream {
   /** A DATA frame: its content, and all that it takes from the window. Returns the code to reset the stream with. */
   receive(data: Buffer, frameBytes: number, ends: boolean): number {
     if (this.#remoteEnded) return ErrorCode.streamClosed;
-    this.#receiveLeft -= frameBytes;
-    if (this.#receiveLeft < 0) return ErrorCode.flowControlError;
+    if (!this.#receiveWindow.take(frameBytes)) return ErrorCode.flowControlError;
     this.#bodyBytes += data.length;
     const { contentLength } = this.head;
     const isWrong = ends ? this.#bodyBytes !== contentLength : this.#bodyBytes > contentLength!;
@@ -291,11 +287,9 @@ export class ServerStream {
   #consumed(bytes: number): void {
     if (bytes === 0) return;
     this.#host.consumed(bytes);
-    this.#returned += bytes;
-    if (this.closed || this.#remoteEnded || this.#returned < this.#receiveWindow / 2) return;
-    this.#host.control(numbersFrame(FrameType.windowUpdate, this.id, this.#returned));
-    this.#receiveLeft += this.#returned;
-    this.#returned = 0;
+    if (this.closed || this.#remoteEnded) return;
+    const more = this.#receiveWindow.giveBack(bytes);
+    if (more > 0) this.#host.control(numbersFrame(FrameType.windowUpdate, this.id, more));
   }
 }
 
