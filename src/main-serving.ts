@@ -23,10 +23,12 @@ import { Compressor } from './proxy/gzip.ts';
 import type { ServerStats } from './proxy/limits.ts';
 import { ListTurns } from './proxy/list-turns.ts';
 import { OpenWatches } from './proxy/open-watches.ts';
+import { loopBudget } from './proxy/loop-budget.ts';
 import { PassThrough } from './proxy/pass-through.ts';
 import type { FinishedExchange } from './proxy/request-log.ts';
 import { RequestLog } from './proxy/request-log.ts';
 import { Route } from './proxy/route.ts';
+import { StartQueue } from './proxy/start-queue.ts';
 import { UpgradeRelay } from './proxy/upgrade.ts';
 import { WatchClock } from './proxy/watch-clock.ts';
 import { WatchCounters } from './proxy/watch-stream.ts';
@@ -35,6 +37,8 @@ import type { Upstream } from './upstream/upstream.ts';
 
 /** Buffers kept for reuse: enough for the writes in flight of one flush turn. */
 const SPARE_EVENT_BUFFERS = 64;
+/** Begun in one turn of the loop: a millisecond. */
+const ANSWERS_PER_TURN = 8;
 /** The rest of the loop belongs to intake and new requests. */
 const FLUSH_SHARE = 0.7;
 
@@ -110,6 +114,7 @@ export class Serving {
         writer.forget();
       },
     );
+    const answers = new StartQueue<string>(ANSWERS_PER_TURN, loopBudget);
     this.route = new Route({
       subjects,
       lanes,
@@ -124,12 +129,14 @@ export class Serving {
         clock: this.#clock,
         pool: eventPool,
         shares: new WriteShares(),
+        answers,
         counters: this.watchCounters,
       },
       listServices: {
         pool: new BufferPool(config.list.chunkBytes, config.list.maxConcurrent),
         turns: this.turns,
         gzip: this.compressor,
+        answers,
       },
       log: this.#requestLog(),
       barrierTimeoutMs: config.freshness.barrierTimeoutMs,
@@ -209,6 +216,7 @@ function admissionLimits({ limits, upstream }: Config): AdmissionLimits {
     maxStrangersPerAddress: limits.maxUnauthenticatedPerAddress,
     maxStrangersForwarded: most,
     maxForwardedPerIdentity: most,
+    maxRefusalsPerToken: limits.maxRefusalsPerToken,
     maxFilterGroupsPerIdentity: limits.maxFilterGroupsPerIdentity,
   };
 }

@@ -22,6 +22,7 @@ export interface WatershedOptions {
   readonly kubeconfig: string;
   readonly token: string;
   readonly flags?: readonly string[];
+  readonly nodeArgs?: readonly string[];
 }
 
 /** Resolves when it serves. */
@@ -35,7 +36,7 @@ export async function startWatershed(options: WatershedOptions): Promise<Watersh
   const child = startNode({
     script: cli,
     core: SERVER_CORE,
-    nodeArgs: ['--expose-gc', '--import', probe],
+    nodeArgs: ['--expose-gc', '--import', probe, ...(options.nodeArgs ?? [])],
     args: [
       'serve',
       `--kubeconfig=${options.kubeconfig}`,

@@ -40,6 +40,11 @@ export const limits = Object.freeze({
     'Requests and watches at the same time without a token, or with one that the apiserver has not accepted yet; not part of the limits for identities.',
   ),
   maxUnauthenticatedPerAddress: count(500, 'The same from one address.'),
+  // Each is a question to the apiserver's authenticators, some of which ask a webhook. A client that backs off is far below.
+  maxRefusalsPerToken: count(
+    100,
+    'Requests a second that are passed through with a token that the apiserver has refused.',
+  ),
   maxOpenWatches: count(200_000, 'Watches open at the same time.'),
   // A kubelet has one per Secret and ConfigMap of its pods, about 1,000; Argo CD one per kind and namespace.
   maxWatchesPerIdentity: count(10_000, 'The same for one identity.'),

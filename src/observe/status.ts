@@ -148,6 +148,7 @@ export interface LimitsReached {
   readonly requests_per_connection: number;
   readonly requests_per_identity: number;
   readonly forwarded_per_identity: number;
+  readonly refused_token: number;
   readonly unauthenticated: number;
   readonly unauthenticated_per_address: number;
   readonly unauthenticated_forwarded: number;

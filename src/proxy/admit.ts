@@ -16,6 +16,7 @@ import { LRUCache } from 'lru-cache';
 import { tooManyRequests, type StatusResponse } from '../k8s/status.ts';
 import { holderOf, type Holder } from './holder.ts';
 import { type Exchange, vouchFor } from './exchange.ts';
+import { FloodMeter } from './flood-meter.ts';
 import { isLongRunningTarget } from './request-kind.ts';
 import { DistinctShares, Shares } from './shares.ts';
 
@@ -36,6 +37,8 @@ export interface AdmissionLimits {
   readonly maxStrangersForwarded: number;
   /** The same for one identity. */
   readonly maxForwardedPerIdentity: number;
+  /** A second, that upstream is asked to answer with a token it has refused before. */
+  readonly maxRefusalsPerToken: number;
   /** Different selectors watched that every event has to be matched with. */
   readonly maxFilterGroupsPerIdentity: number;
 }
@@ -50,6 +53,7 @@ export const DEFAULT_ADMISSION_LIMITS: AdmissionLimits = Object.freeze({
   maxStrangersPerAddress: 500,
   maxStrangersForwarded: 300,
   maxForwardedPerIdentity: 300,
+  maxRefusalsPerToken: 100,
   maxFilterGroupsPerIdentity: 200,
 });
 
@@ -61,6 +65,7 @@ const ADMISSION_LIMITS = [
   'requests_per_connection',
   'requests_per_identity',
   'forwarded_per_identity',
+  'refused_token',
   'unauthenticated',
   'unauthenticated_per_address',
   'unauthenticated_forwarded',
@@ -75,8 +80,14 @@ const TOO_MANY_WATCHES = 'Too many open watches, please try again later.';
 const TOO_MANY_SELECTORS = 'Too many different selectors are watched, please try again later.';
 const DRAINING = 'The server is shutting down, please try again later.';
 
+const REFUSED_TOKEN =
+  'Too many requests with a token that is not accepted, please try again later.';
+const REFUSALS_WINDOW_MS = 1_000;
+
 /** Digests of tokens upstream accepted: one a client, and as many as decisions are remembered (auth.md 2.5). */
 const MAX_VOUCHED = 65_536;
+/** The same of tokens upstream refused. */
+const MAX_REFUSED = 65_536;
 
 type Kind = 'request' | 'watch';
 
@@ -110,6 +121,8 @@ export class Admission {
   readonly #groups: DistinctShares;
   readonly #tickets = new Map<Exchange, Ticket>();
   readonly #vouched = new LRUCache<string, true>({ max: MAX_VOUCHED });
+  /** By token that upstream refused, how often it was asked again. */
+  readonly #refusals = new LRUCache<string, FloodMeter>({ max: MAX_REFUSED });
 
   constructor(limits: Partial<AdmissionLimits> = {}) {
     this.#limits = { ...DEFAULT_ADMISSION_LIMITS, ...limits };
@@ -154,6 +167,7 @@ export class Admission {
 
   /** The request is to be passed through. False: it was answered here. */
   forward(exchange: Exchange): boolean {
+    if (this.#isRefusedOften(exchange)) return this.#refuse(exchange, 'refused_token');
     const ticket = this.#tickets.get(exchange);
     // Watches have connections of their own, more than strangers may have watches.
     if (ticket === undefined || ticket.kind === 'watch' || isLongRunningTarget(exchange.target)) {
@@ -185,7 +199,7 @@ export class Admission {
   answered(exchange: Exchange, status: number): void {
     const holder = holderOf(exchange);
     if (holder.standing !== 'claimed') return;
-    if (status === 401) this.#vouched.delete(holder.key);
+    if (status === 401) this.#unvouch(holder.key);
     else if (isVouching(status) || (status === 403 && !holder.impersonates)) this.vouch(exchange);
   }
 
@@ -193,12 +207,26 @@ export class Admission {
   vouch(exchange: Exchange): void {
     const ticket = this.#tickets.get(exchange);
     if (ticket !== undefined && !ticket.isStranger) return;
-    this.#vouched.set(holderOf(exchange).key, true);
+    const { key } = holderOf(exchange);
+    this.#vouched.set(key, true);
+    this.#refusals.delete(key);
     vouchFor(exchange.connection);
     if (ticket === undefined) return;
     this.#leave(ticket);
     ticket.isStranger = false;
     this.#enter(ticket);
+  }
+
+  #unvouch(key: string): void {
+    this.#vouched.delete(key);
+    if (this.#refusals.get(key) === undefined) {
+      this.#refusals.set(key, new FloodMeter(REFUSALS_WINDOW_MS, Date.now()));
+    }
+  }
+
+  #isRefusedOften(exchange: Exchange): boolean {
+    const asked = this.#refusals.get(holderOf(exchange).key);
+    return asked !== undefined && asked.add(Date.now()) > this.#limits.maxRefusalsPerToken;
   }
 
   #admit(exchange: Exchange, kind: Kind): boolean {
@@ -274,6 +302,7 @@ const MESSAGES: Partial<Record<AdmissionLimit, string>> = {
   watches: TOO_MANY_WATCHES,
   watches_per_identity: TOO_MANY_WATCHES,
   filter_groups_per_identity: TOO_MANY_SELECTORS,
+  refused_token: REFUSED_TOKEN,
 };
 
 /**

@@ -15,6 +15,7 @@ import type { ConnectionUse, Exchange } from './exchange.ts';
 import { FloodMeter } from './flood-meter.ts';
 import { refusal } from './headers.ts';
 import type { ServerLimits, ServerStats } from './limits.ts';
+import { loopBudget } from './loop-budget.ts';
 import { HEADERS_TOO_LARGE } from './raw-answer.ts';
 import { StartQueue } from './start-queue.ts';
 
@@ -52,7 +53,11 @@ export class FrontHttp2 {
     this.#stats = options.stats;
     this.#handle = options.handle;
     const { writes, starts } = options;
-    this.#turns = { write: writes, begin: starts, read: new StartQueue<object>(READS_PER_TURN) };
+    this.#turns = {
+      write: writes,
+      begin: starts,
+      read: new StartQueue<object>(READS_PER_TURN, loopBudget),
+    };
     this.#reaper = setInterval(() => this.#reap(), options.limits.reapIntervalMs);
     this.#reaper.unref();
   }

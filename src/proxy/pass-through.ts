@@ -132,7 +132,7 @@ export class PassThrough {
 
   async #serve(exchange: Exchange, passing: Passing): Promise<void> {
     const abort = new AbortController();
-    exchange.onClose(() => abort.abort());
+    exchange.onAbort(() => abort.abort(GONE));
     if (exchange.aborted) return;
     let response: ForwardResponse | undefined;
     try {
@@ -259,6 +259,9 @@ function failure(error: unknown, target: string): StatusResponse {
   if (code === 'overloaded') return tooManyRequests(OVERLOADED, RETRY_AFTER_SECONDS);
   return unreachable(target);
 }
+
+/** One for all: making an error takes its stack, which is most of what giving up costs. */
+const GONE = new Error('the client gave up');
 
 function ignore(): void {
   // 'close' without 'end' tells it.

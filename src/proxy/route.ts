@@ -28,6 +28,7 @@ import type { Admission } from './admit.ts';
 import { costlyGroup } from './costly-group.ts';
 import type { Exchange } from './exchange.ts';
 import { headerCount } from './headers.ts';
+import { loopBudget } from './loop-budget.ts';
 import { unreachable } from './pass-through.ts';
 import type { PassThrough, Passing } from './pass-through.ts';
 import { isWatchTarget } from './request-kind.ts';
@@ -134,7 +135,7 @@ interface Wanted {
 
 export class Route {
   readonly #parts: RouteParts;
-  readonly #passes = new StartQueue<number>(PASSES_PER_TURN);
+  readonly #passes = new StartQueue<number>(PASSES_PER_TURN, loopBudget);
 
   constructor(parts: RouteParts) {
     this.#parts = parts;
@@ -283,7 +284,7 @@ export class Route {
         plainErrors: hasPlainErrors(exchange, entry),
         barrierTimeoutMs,
       };
-      return serveGet(listServices.gzip, request, authorized);
+      return serveGet(listServices, request, authorized);
     }
     const request = { exchange, entry, namespace, options: eligible.options, barrierTimeoutMs };
     if (eligible.verb === 'list') return serveList(listServices, request, authorized);

@@ -10,10 +10,11 @@ import { StoredObject } from '../k8s/encoding.ts';
 import type { GetOptions } from '../k8s/list-options.ts';
 import { notFound } from '../k8s/status.ts';
 import type { Exchange } from './exchange.ts';
-import type { Compressor } from './gzip.ts';
 import { respondWhole } from './gzip.ts';
+import { holderOf } from './holder.ts';
 import type { Served } from './served.ts';
 import { notServed } from './served.ts';
+import type { ListServices } from './write-list.ts';
 
 export interface GetRequest {
   readonly exchange: Exchange;
@@ -26,8 +27,10 @@ export interface GetRequest {
   readonly barrierTimeoutMs: number;
 }
 
+export type GetServices = Pick<ListServices, 'answers' | 'gzip'>;
+
 export async function serveGet(
-  gzip: Compressor,
+  { answers, gzip }: GetServices,
   request: GetRequest,
   _authorized: Authorized,
 ): Promise<Served> {
@@ -35,6 +38,7 @@ export async function serveGet(
   const { lane } = entry;
   const found = await viewOf(request);
   if (found.kind === 'not-served') return found;
+  await answers.turn(holderOf(exchange).key);
   if (lane.state.kind === 'closed') return notServed('lane closed');
   if (found.value.position < lane.log.floor - 1) return notServed('view left the window');
   // A Namespace carries its own name as namespace in the request, not in its key.

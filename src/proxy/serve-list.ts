@@ -14,6 +14,7 @@ import type { ListOptions } from '../k8s/list-options.ts';
 import { compileFilter } from './compile-filter.ts';
 import type { Exchange } from './exchange.ts';
 import { breathe } from './breathe.ts';
+import { holderOf } from './holder.ts';
 import type { Served } from './served.ts';
 import { notServed } from './served.ts';
 import { upstreamListMs } from './upstream-cost.ts';
@@ -50,6 +51,7 @@ export async function serveList(
   const { lane } = entry;
   const found = await viewOf(request);
   if (found.kind === 'not-served') return found;
+  await services.answers.turn(holderOf(exchange).key);
   const view = found.value;
   if (!readable(lane, view)) return notServed('view left the window');
   const filter = compileFilter(lane, request.namespace, options);

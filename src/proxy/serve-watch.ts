@@ -47,7 +47,12 @@ export async function serveWatch(
   const { lane, objects } = entry;
   const start = await startOf(request);
   if (start.kind === 'not-served') return start;
+  const { key } = holderOf(exchange);
+  const { loads } = lane.counters;
+  await services.answers.turn(key);
   if (lane.state.kind === 'closed' || exchange.aborted) return notServed('lane closed');
+  // A list taken meanwhile told those who were watching what it led over; this one would not have heard.
+  if (lane.counters.loads !== loads) return notServed('lane listed anew');
   const begin = start.value;
   if (begin === 'expired') {
     const sink = exchange.respond(200, headersOf(entry));
@@ -56,13 +61,13 @@ export async function serveWatch(
     sink.end();
     return { kind: 'served', value: undefined };
   }
+  if (!isInWindow(request, begin.view)) return notServed('view left the window');
   const initialEventsEnd = begin.initialEvents && options.allowWatchBookmarks;
   if (initialEventsEnd && lane.bookmarks.in(objects) === undefined)
     return notServed('no bookmark seen yet');
   const filter = compileFilter(lane, request.namespace, options);
   const cursor = lane.groups.join(filter, begin.view.position);
   if (cursor === undefined) return notServed('too many filter groups');
-  const { key } = holderOf(exchange);
   const plan = {
     lane,
     objects,
@@ -101,7 +106,6 @@ async function startOf(request: WatchRequest): Promise<Served<Start | 'expired'>
     const proven = await entry.source.freshness.view(request.barrierTimeoutMs);
     if (proven.kind === 'unproven') return notServed(proven.reason);
     const { view } = proven;
-    if (!isInWindow(request, view)) return notServed('view left the window');
     return { kind: 'served', value: stateOf(view, initialEvents) };
   }
   if (revision === 0 || initialEvents) {

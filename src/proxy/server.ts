@@ -28,6 +28,7 @@ import { drain, type DrainResult, type EndableWatches } from './drain.ts';
 import type { Exchange } from './exchange.ts';
 import { FrontHttp1, type UpgradeRequest } from './front-http1.ts';
 import { FrontHttp2 } from './front-http2.ts';
+import { loopBudget } from './loop-budget.ts';
 import { Shares } from './shares.ts';
 import { StartQueue } from './start-queue.ts';
 import { DEFAULT_SERVER_LIMITS, ServerStats, type ServerLimits } from './limits.ts';
@@ -82,8 +83,8 @@ export class ProxyServer {
   /** Handshakes under way by their peer, with the authority they began under and are verified with. */
   readonly #handshakes = new Map<string, Buffer>();
   readonly #addresses: Shares;
-  readonly #starts = new StartQueue<object>(STARTS_PER_TURN);
-  readonly #beginnings = new StartQueue<string>(HANDSHAKES_PER_TURN);
+  readonly #starts = new StartQueue<object>(STARTS_PER_TURN, loopBudget);
+  readonly #beginnings = new StartQueue<string>(HANDSHAKES_PER_TURN, loopBudget);
   #nextConnectionId = 1;
 
   constructor(options: ProxyServerOptions) {

@@ -4,8 +4,10 @@
  * source and is started a few of each, round and round. What was given up meanwhile costs nothing more. While few sources have
  * much waiting, the loop rests in between as long as it was busy: they get half of it, and events find it free.
  *
- * Requests wait by connection, of which each has a bounded number; connections by address.
+ * Requests wait by connection, of which each has a bounded number; connections by address; answers by identity, since one
+ * permission, one lane that is loaded or one proof is what hundreds of requests wait for, and they would all go on at once.
  */
+import type { LoopBudget } from './loop-budget.ts';
 
 /** Of one source in its turn: their answers leave in one write. */
 const TOGETHER = 4;
@@ -20,6 +22,7 @@ export type Start = () => boolean;
 
 export class StartQueue<Source> {
   readonly #perTurn: number;
+  readonly #budget: LoopBudget | undefined;
   /** Waiting, by source, in the order of their next starts. */
   readonly #lines = new Map<Source, Start[]>();
   #left: number;
@@ -28,19 +31,51 @@ export class StartQueue<Source> {
   /** All that wait. */
   waiting = 0;
 
-  /** @param perTurn starts in one turn of the loop. */
-  constructor(perTurn: number) {
+  /**
+   * @param perTurn starts in one turn of the loop, at most.
+   * @param budget shared with others; one is started whatever is left of it.
+   */
+  constructor(perTurn: number, budget?: LoopBudget) {
     this.#perTurn = perTurn;
     this.#left = perTurn;
+    this.#budget = budget;
   }
 
   add(source: Source, start: Start): void {
     this.#arm();
-    if (this.#left > 0 && this.waiting === 0) {
+    if (this.#isFree) {
       this.#left--;
       if (!start()) this.#left++;
       return;
     }
+    this.#wait(source, start);
+  }
+
+  /** What is started is the caller, who awaits this; undefined: at once. */
+  turn(source: Source): Promise<void> | undefined {
+    this.#arm();
+    if (this.#isFree) {
+      this.#left--;
+      return undefined;
+    }
+    return new Promise((resolve) => {
+      this.#wait(source, () => {
+        resolve();
+        return true;
+      });
+    });
+  }
+
+  get #isFree(): boolean {
+    return this.waiting === 0 && this.#hasTime;
+  }
+
+  get #hasTime(): boolean {
+    const isSpent = this.#budget?.isSpent === true;
+    return this.#left > 0 && (!isSpent || this.#left === this.#perTurn);
+  }
+
+  #wait(source: Source, start: Start): void {
     this.waiting++;
     const line = this.#lines.get(source);
     if (line === undefined) this.#lines.set(source, [start]);
@@ -74,7 +109,7 @@ export class StartQueue<Source> {
 
   #startAll(): void {
     for (const [source, line] of this.#lines) {
-      if (this.#left <= 0) return;
+      if (!this.#hasTime) return;
       this.#lines.delete(source);
       this.#startSome(line);
       // Behind all others, whom this loop meets first; it may have come back meanwhile.
@@ -85,7 +120,7 @@ export class StartQueue<Source> {
   }
 
   #startSome(line: Start[]): void {
-    for (let started = 0; started < TOGETHER && line.length > 0 && this.#left > 0;) {
+    for (let started = 0; started < TOGETHER && line.length > 0 && this.#hasTime;) {
       this.waiting--;
       if (!line.shift()!()) continue;
       this.#left--;

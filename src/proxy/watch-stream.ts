@@ -19,6 +19,7 @@ import type { BufferPool } from './buffer-pool.ts';
 import type { EventBatch, EventWriter } from './event-writer.ts';
 import type { FlushScheduler } from './flush.ts';
 import type { Sink } from './sink.ts';
+import type { StartQueue } from './start-queue.ts';
 import type { ClockedWatch, WatchClock } from './watch-clock.ts';
 import type { WriteShares } from './write-shares.ts';
 
@@ -29,6 +30,8 @@ export interface WatchServices {
   readonly clock: WatchClock;
   readonly pool: BufferPool;
   readonly shares: WriteShares;
+  /** By identity, who goes on with an answer. */
+  readonly answers: Pick<StartQueue<string>, 'turn'>;
   readonly counters: WatchCounters;
 }
 

@@ -17,11 +17,14 @@ import { GZIP_HEADERS, GZIP_THRESHOLD_BYTES, respondWhole } from './gzip.ts';
 import { holderOf } from './holder.ts';
 import type { ListTurns } from './list-turns.ts';
 import type { Sink } from './sink.ts';
+import type { StartQueue } from './start-queue.ts';
 
 export interface ListServices {
   readonly pool: BufferPool;
   readonly turns: ListTurns;
   readonly gzip: Compressor;
+  /** By identity, who goes on with an answer. */
+  readonly answers: Pick<StartQueue<string>, 'turn'>;
 }
 
 export interface ListPlan {

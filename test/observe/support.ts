@@ -54,6 +54,7 @@ const LIMITS_REACHED: ProxyStatus['limits'] = {
   requests_per_connection: 0,
   requests_per_identity: 0,
   forwarded_per_identity: 0,
+  refused_token: 0,
   unauthenticated: 0,
   unauthenticated_per_address: 0,
   unauthenticated_forwarded: 0,

@@ -233,6 +233,26 @@ describe('strangers', () => {
     client.close();
   });
 
+  test('are passed through a few times a second with a token that upstream refused', async () => {
+    const { admission, running, held } = await start({ maxRefusalsPerToken: 2 });
+    const client = await running.client('h2');
+    const headers = { authorization: 'Bearer bad' };
+    for (let i = 0; i < 4; i++) client.open({ path: `/${i}`, headers });
+    client.open({ path: '/other', headers: { authorization: 'Bearer good' } });
+    await eventually(() => held.length === 5);
+    const passed = held.map((exchange) => admission.forward(exchange));
+    expect(passed).toEqual([true, true, false, false, true]);
+    expect([held[2].status, admission.refused.refused_token]).toEqual([429, 2]);
+    // Upstream takes it after all.
+    admission.answered(held[1], 200);
+    client.open({ path: '/5', headers });
+    client.open({ path: '/6', headers });
+    await eventually(() => held.length === 7);
+    admission.answered(held[1], 200);
+    expect([admission.forward(held[1]), admission.forward(held[0])]).toEqual([true, true]);
+    client.close();
+  });
+
   test('take part of the connections to upstream only', async () => {
     const { admission, open, held, introduce } = await start({ maxStrangersForwarded: 1 });
     await introduce('known');

@@ -8,6 +8,7 @@ import type { Exchange } from '../../src/proxy/exchange.ts';
 import { Compressor } from '../../src/proxy/gzip.ts';
 import { ListTurns } from '../../src/proxy/list-turns.ts';
 import type { ListLimits } from '../../src/proxy/list-turns.ts';
+import { StartQueue } from '../../src/proxy/start-queue.ts';
 import { ListWriter } from '../../src/proxy/write-list.ts';
 import { podText, PODS, TestLane } from '../cache/support.ts';
 import {
@@ -62,7 +63,8 @@ async function list(exchange: Exchange): Promise<void> {
     shards: undefined,
     warnings: [],
   };
-  const services = { pool, turns, gzip: new Compressor({ gzip: false, maxConcurrent: 1 }) };
+  const gzip = new Compressor({ gzip: false, maxConcurrent: 1 });
+  const services = { pool, turns, gzip, answers: new StartQueue<string>(1) };
   await new ListWriter(services, plan, exchange).run();
 }
 

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { LoopBudget } from '../../src/proxy/loop-budget.ts';
 import { StartQueue } from '../../src/proxy/start-queue.ts';
 
 const STARTS_PER_TURN = 32;
@@ -51,6 +52,41 @@ describe('requests', () => {
     const before = started.length;
     await nextTurn();
     expect(started.length - before).toBe(STARTS_PER_TURN);
+  });
+
+  test('that wait for their turn themselves go on as others do', async () => {
+    const queue = new StartQueue<number>(2);
+    const gone: number[] = [];
+    const go = async (source: number): Promise<void> => {
+      await queue.turn(source);
+      gone.push(source);
+    };
+    void Promise.all([1, 1, 1, 1, 1, 2].map(go));
+    await Promise.resolve();
+    expect([gone, queue.waiting]).toEqual([[1, 1], 4]);
+    await nextTurn();
+    await nextTurn();
+    expect(gone.slice(0, 4)).toEqual([1, 1, 1, 1]);
+    while (queue.waiting > 0) await nextTurn();
+    expect(gone).toHaveLength(6);
+  });
+
+  test('of all queues together have so much time in one turn of the loop, and each begins one', async () => {
+    const budget = new LoopBudget(5);
+    const queues = [new StartQueue<number>(100, budget), new StartQueue<number>(100, budget)];
+    const begun = [0, 0];
+    for (let i = 0; i < 10; i++) {
+      queues.forEach((queue, which) => {
+        queue.add(1, () => {
+          begun[which]++;
+          for (const until = performance.now() + 4; performance.now() < until;);
+          return true;
+        });
+      });
+    }
+    expect(begun).toEqual([1, 1]);
+    while (queues.some(({ waiting }) => waiting > 0)) await nextTurn();
+    expect(begun).toEqual([10, 10]);
   });
 
   test('that were next to nothing take no place either, when they begin at once', () => {

@@ -7,6 +7,7 @@ import { BufferPool } from '../../src/proxy/buffer-pool.ts';
 import { EventWriter } from '../../src/proxy/event-writer.ts';
 import { FlushScheduler } from '../../src/proxy/flush.ts';
 import { WatchClock } from '../../src/proxy/watch-clock.ts';
+import { StartQueue } from '../../src/proxy/start-queue.ts';
 import { WriteShares } from '../../src/proxy/write-shares.ts';
 import { WatchCounters, WatchStream } from '../../src/proxy/watch-stream.ts';
 import { EVENT_ADDED } from '../../src/k8s/scan-json.ts';
@@ -70,6 +71,7 @@ function watch() {
     clock,
     pool,
     shares: new WriteShares(),
+    answers: new StartQueue<string>(8),
     counters: new WatchCounters(),
   };
   const filter = new Filter(all);

@@ -8,6 +8,7 @@ import { BufferPool } from '../../src/proxy/buffer-pool.ts';
 import type { Exchange } from '../../src/proxy/exchange.ts';
 import { Compressor } from '../../src/proxy/gzip.ts';
 import { ListTurns } from '../../src/proxy/list-turns.ts';
+import { StartQueue } from '../../src/proxy/start-queue.ts';
 import { ListWriter } from '../../src/proxy/write-list.ts';
 import { podText, PODS, TestLane } from '../cache/support.ts';
 import { EdgeFixture, type RunningServer } from './edge-fixture.ts';
@@ -57,6 +58,7 @@ async function list({ lane }: TestLane, objects: ObjectForm, name = ''): Promise
       pool: new BufferPool(BUFFER_BYTES, 2),
       turns: new ListTurns({ maxConcurrent: 1 }),
       gzip: new Compressor({ gzip: false, maxConcurrent: 1 }),
+      answers: new StartQueue<string>(1),
     };
     const plan = {
       lane,

@@ -11,6 +11,7 @@ import { EventWriter } from '../../src/proxy/event-writer.ts';
 import { FlushScheduler } from '../../src/proxy/flush.ts';
 import type { Sink } from '../../src/proxy/sink.ts';
 import { WatchClock } from '../../src/proxy/watch-clock.ts';
+import { StartQueue } from '../../src/proxy/start-queue.ts';
 import { WriteShares } from '../../src/proxy/write-shares.ts';
 import { WatchCounters, WatchStream } from '../../src/proxy/watch-stream.ts';
 import { ADDED } from '../../src/cache/log.ts';
@@ -72,6 +73,7 @@ function watch({ lane, scanner }: TestLane, view: View): { stream: WatchStream; 
     clock: new WatchClock(),
     pool,
     shares: new WriteShares(),
+    answers: new StartQueue<string>(8),
     counters: new WatchCounters(),
   };
   const all = { namespace: '', name: '', labels: undefined, terms: [], identity: 'all' };

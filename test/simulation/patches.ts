@@ -215,6 +215,17 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a watch that waited for its turn does not mind that the lane was listed anew',
+    rare: true,
+    edits: [
+      {
+        file: 'proxy/serve-watch.ts',
+        from: "if (lane.counters.loads !== loads) return notServed('lane listed anew');",
+        to: '',
+      },
+    ],
+  },
 ];
 
 /** Applies the edits of all runs and those of a mutant to whatever is imported from now on. */

@@ -138,6 +138,23 @@ function servicesOf(lane: Lane, time: VirtualTime, random: Random): WatchService
   };
   const clock = { at: () => 0, forget: () => {} };
   const counters = new WatchCounters();
-  const parts = { writer, flush, clock, pool: buffers, shares: new WriteShares(), counters };
-  return parts as unknown as WatchServices;
+  const shares = new WriteShares();
+  // Its turn may come long after what it waited for.
+  const later = (): Promise<void> =>
+    new Promise((resolve) => {
+      time.after(random.between(0, 200), () => {
+        time.touch();
+        resolve();
+      });
+    });
+  const answers = { turn: () => (random.chance(0.5) ? undefined : later()) };
+  return {
+    writer,
+    flush,
+    clock,
+    pool: buffers,
+    shares,
+    answers,
+    counters,
+  } as unknown as WatchServices;
 }
