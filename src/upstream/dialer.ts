@@ -8,6 +8,7 @@
 
 import { connect as connectTcp, isIP } from 'node:net';
 import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { checkServerIdentity, connect as connectTls } from 'node:tls';
 import type { ConnectionOptions, PeerCertificate, SecureContext } from 'node:tls';
 import { authorityOf } from './cluster-config.ts';
@@ -25,6 +26,8 @@ export class Dialer {
   readonly #options: DialOptions;
   readonly #target: string;
   readonly #sessions = new WeakMap<SecureContext, Buffer>();
+  /** One begins in a turn of the loop: hundreds are wanted at once when a crowd comes, and each takes a millisecond. */
+  #turn: Promise<void> = Promise.resolve();
 
   /** Plain counters, read at scrape time. */
   dials = 0;
@@ -42,6 +45,9 @@ export class Dialer {
    * streams, whose sides end one by one; the pools want the default.
    */
   async dial(kind: ContextKind, allowHalfOpen = false): Promise<Socket> {
+    const turn = this.#turn;
+    this.#turn = turn.then(() => nextTurn());
+    await turn;
     this.dials += 1;
     try {
       const context = this.#cluster.scheme === 'https' ? await this.#contexts.get(kind) : undefined;
