@@ -7,7 +7,7 @@
  * once, at the start, as upstream does.
  */
 
-import { forbidden } from '../k8s/status.ts';
+import { forbidden, tooManyRequests } from '../k8s/status.ts';
 import type { StatusResponse } from '../k8s/status.ts';
 import type { Attributes } from './attributes.ts';
 import { actingAs, bearerOf, callerOf } from './authenticate.ts';
@@ -65,12 +65,18 @@ export class Callers {
     for (const question of questions) {
       const { kind, reason } = await this.#judge.judge(by, question);
       // Too many questions is no answer: a 403 would be taken for upstream's.
-      if (kind === 'undecided' || reason === 'busy') return { kind: 'undecided' };
+      if (reason === 'busy') return refused('too many questions', TOO_MANY_QUESTIONS);
+      if (kind === 'undecided') return { kind: 'undecided' };
       if (kind === 'deny') return refused('may not impersonate', denied(by, question));
     }
     return { kind: 'impersonated', named: new NamedCredential(target, by.expiresAtMs) };
   }
 }
+
+const TOO_MANY_QUESTIONS = tooManyRequests(
+  'Too many questions about the rights of this user, please try again later.',
+  1,
+);
 
 function refused(reason: string, status: StatusResponse): RefusedCaller {
   return { kind: 'refused', reason, status };

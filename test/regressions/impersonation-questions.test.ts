@@ -88,5 +88,8 @@ test('One who asks too often is told to come again, not that it may not', async 
     Array.from({ length: 11 }, (_, at) => judged.of(['Impersonate-User', `u${at}`], gateway)),
   );
   expect(answers.at(0)).toMatchObject({ kind: 'impersonated' });
-  expect(answers.at(-1)).toEqual({ kind: 'undecided' });
+  expect(answers.at(-1)).toMatchObject({
+    kind: 'refused',
+    status: { code: 429, retryAfterSeconds: 1 },
+  });
 });

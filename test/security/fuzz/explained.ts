@@ -85,6 +85,16 @@ export const explanations: readonly Explanation[] = [
       fields(headers).some(([name]) => name.startsWith('impersonate-')),
   },
   {
+    name: 'too many questions about one user',
+    reason:
+      'Each right to impersonate is asked for, 20 questions a second for one user at most; beyond that the proxy does not know, says 429, and to come again.',
+    covers: ({ headers, certificate }, _direct, { status, body }) =>
+      status === 429 &&
+      body.includes('Too many questions') &&
+      certificate !== undefined &&
+      fields(headers).some(([name]) => name.startsWith('impersonate-')),
+  },
+  {
     name: 'which of several extras is refused',
     reason:
       'Go walks the extras of an impersonation in random order, so kube-apiserver itself names now this one, now that one.',
