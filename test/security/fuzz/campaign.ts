@@ -129,6 +129,8 @@ async function askAll(
   await Promise.all(Array.from({ length: Math.min(atOnce, cases.length) }, work));
 }
 
+const COME_AGAIN = 429;
+
 async function judged(servers: Servers, fuzzCase: FuzzCase): Promise<Verdict> {
   const { sent } = fuzzCase;
   let first: Finding | undefined;
@@ -138,7 +140,8 @@ async function judged(servers: Servers, fuzzCase: FuzzCase): Promise<Verdict> {
     first ??= finding;
     const verdict = { fuzzCase, direct, proxied, attempts: attempt, finding, first };
     if (finding.kind === 'equal' || attempt === attempts) return verdict;
-    if (finding.kind === 'difference' && finding.explained !== undefined) return verdict;
+    const isExplained = finding.kind === 'difference' && finding.explained !== undefined;
+    if (isExplained && proxied.status !== COME_AGAIN) return verdict;
     if (isRefusedAnswer(finding, direct) && !(await servers.grants(sent))) return verdict;
     await sleep(betweenAttemptsMs * attempt);
   }
