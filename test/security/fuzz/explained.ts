@@ -78,19 +78,9 @@ export const explanations: readonly Explanation[] = [
   {
     name: 'impersonation over a client certificate',
     reason:
-      'The proxy asks upstream whether the certificate’s own user may impersonate, and refuses in its own words; what is empty or torn it refuses with 400, as it cannot be asked about. Upstream words a refusal by the constrained right it missed last.',
-    covers: ({ headers, certificate }, _direct, { status }) =>
-      (status === 403 || status === 400) &&
-      certificate !== undefined &&
-      fields(headers).some(([name]) => name.startsWith('impersonate-')),
-  },
-  {
-    name: 'too many questions about one user',
-    reason:
-      'Each right to impersonate is asked for, 20 questions a second for one user at most; beyond that the proxy does not know, says 429, and to come again.',
+      'The proxy asks upstream whether the certificate’s own user may impersonate, and refuses in its own words; what is empty or torn it refuses with 400, as it cannot be asked about. Upstream words a refusal by the constrained right it missed last. Beyond 20 questions a second about one user it says 429, and to come again.',
     covers: ({ headers, certificate }, _direct, { status, body }) =>
-      status === 429 &&
-      body.includes('Too many questions') &&
+      (status === 403 || status === 400 || isBusy(status, body)) &&
       certificate !== undefined &&
       fields(headers).some(([name]) => name.startsWith('impersonate-')),
   },
@@ -119,6 +109,10 @@ export function fields(headers: readonly string[]): [name: string, value: string
     pairs.push([headers[at].toLowerCase(), headers[at + 1]]);
   }
   return pairs;
+}
+
+function isBusy(status: number, body: Buffer): boolean {
+  return status === 429 && body.includes('Too many questions');
 }
 
 function hasBrokenEscape(target: string): boolean {
