@@ -75,7 +75,6 @@ export class Callers {
 
 const TOO_MANY_QUESTIONS = tooManyRequests(
   'Too many questions about the rights of this user, please try again later.',
-  1,
 );
 
 function refused(reason: string, status: StatusResponse): RefusedCaller {

@@ -167,7 +167,7 @@ export function requestEntityTooLarge(message: string): StatusResponse {
 }
 
 /** 429 (`NewTooManyRequests`). */
-export function tooManyRequests(message: string, retryAfterSeconds: number): StatusResponse {
+export function tooManyRequests(message: string, retryAfterSeconds = 1): StatusResponse {
   return build({
     code: 429,
     message,

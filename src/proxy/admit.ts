@@ -13,7 +13,7 @@
  * (semantics 9.2).
  */
 import { LRUCache } from 'lru-cache';
-import { tooManyRequests, type StatusResponse } from '../k8s/status.ts';
+import { tooManyRequests } from '../k8s/status.ts';
 import { holderOf, type Holder } from './holder.ts';
 import { type Exchange, vouchFor } from './exchange.ts';
 import { FloodMeter } from './flood-meter.ts';
@@ -74,7 +74,6 @@ const ADMISSION_LIMITS = [
 
 export type AdmissionLimit = (typeof ADMISSION_LIMITS)[number];
 
-const RETRY_AFTER_SECONDS = 1;
 const TOO_MANY_REQUESTS = 'Too many requests, please try again later.';
 const TOO_MANY_WATCHES = 'Too many open watches, please try again later.';
 const TOO_MANY_SELECTORS = 'Too many different selectors are watched, please try again later.';
@@ -159,7 +158,7 @@ export class Admission {
   /** The same for a watch. */
   watch(exchange: Exchange): boolean {
     if (this.draining) {
-      exchange.respondStatus(full(DRAINING));
+      exchange.respondStatus(tooManyRequests(DRAINING));
       return false;
     }
     return this.#admit(exchange, 'watch');
@@ -293,7 +292,7 @@ export class Admission {
 
   #refuse(exchange: Exchange, limit: AdmissionLimit): false {
     this.refused[limit]++;
-    exchange.respondStatus(full(MESSAGES[limit] ?? TOO_MANY_REQUESTS));
+    exchange.respondStatus(tooManyRequests(MESSAGES[limit] ?? TOO_MANY_REQUESTS));
     return false;
   }
 }
@@ -314,7 +313,3 @@ function isVouching(status: number): boolean {
 }
 
 const VOUCHING: ReadonlySet<number> = new Set([304, 404, 409, 410, 422]);
-
-function full(message: string): StatusResponse {
-  return tooManyRequests(message, RETRY_AFTER_SECONDS);
-}

@@ -148,7 +148,7 @@ export class PassThrough {
       if (isWatch && TEMPORARY.has(response.status)) {
         response.body.destroy();
         const message = `the upstream apiserver said ${response.status}`;
-        exchange.respondStatus(tooManyRequests(message, RETRY_AFTER_SECONDS));
+        exchange.respondStatus(tooManyRequests(message));
         return;
       }
       const sink = exchange.relay(response.status, relayedHeaders(response.rawHeaders));
@@ -247,7 +247,7 @@ function endWell(sink: Sink, { told, startedAtMs }: PassedWatch): void {
 export function unreachable(target: string): StatusResponse {
   const message = 'the upstream apiserver did not answer';
   return isWatchTarget(target)
-    ? tooManyRequests(message, RETRY_AFTER_SECONDS)
+    ? tooManyRequests(message)
     : serviceUnavailable(message, RETRY_AFTER_SECONDS);
 }
 
@@ -256,11 +256,11 @@ function failure(error: unknown, target: string): StatusResponse {
   const code = error instanceof UpstreamError ? error.code : undefined;
   if (code === 'body-too-large') return requestEntityTooLarge(`limit is ${UPSTREAM_BODY_LIMIT}`);
   if (code === 'bad-request') return badRequest('the request cannot be forwarded');
-  if (code === 'overloaded') return tooManyRequests(OVERLOADED, RETRY_AFTER_SECONDS);
+  if (code === 'overloaded') return tooManyRequests(OVERLOADED);
   return unreachable(target);
 }
 
-/** One for all: making an error takes its stack, which is most of what giving up costs. */
+/** Why, which nobody reads; one for all, as each that is made takes its stack. */
 const GONE = new Error('the client gave up');
 
 function ignore(): void {

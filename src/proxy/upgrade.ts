@@ -61,8 +61,6 @@ export const DEFAULT_UPGRADE_LIMITS: UpgradeLimits = Object.freeze({
   lingerMs: 2_000,
 });
 
-const RETRY_AFTER_SECONDS = 1;
-
 /** What one upgrade holds of the bounds. */
 interface Place {
   /** Upstream agreed. */
@@ -105,7 +103,7 @@ export class UpgradeRelay {
     const { remoteAddress } = request.connection;
     if (this.open >= this.#limits.maxUpgrades || this.#asking.isFull(remoteAddress)) {
       this.overLimit++;
-      const status = tooManyRequests('Too many upgraded connections', RETRY_AFTER_SECONDS);
+      const status = tooManyRequests('Too many upgraded connections');
       answerStatusAndClose(client, status, this.#limits.lingerMs);
       return;
     }

@@ -50,7 +50,6 @@ const MEASURED_OBJECTS = 4000;
 const NO_BUFFER = Buffer.alloc(0);
 /** A whole body up to this length is not counted as a LIST under way: it lies in the socket's own buffers. */
 const UNCOUNTED_BYTES = 16 * 1024;
-const RETRY_AFTER_SECONDS = 1;
 const TOO_MANY_LISTS = 'Too many lists are being sent, please try again later.';
 
 /** Why filling the buffer stopped: nothing is left, the next item does not fit, or others have their turn. */
@@ -140,7 +139,7 @@ export class ListWriter {
   }
 
   #refuse(): ListOutcome {
-    this.#exchange.respondStatus(tooManyRequests(TOO_MANY_LISTS, RETRY_AFTER_SECONDS));
+    this.#exchange.respondStatus(tooManyRequests(TOO_MANY_LISTS));
     return 'answered';
   }
 

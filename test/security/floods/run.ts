@@ -135,9 +135,7 @@ function spread(rounds: readonly Round[], ms: number): string {
   return `${percent(median(all))} (${percent(all[0])}..${percent(all[all.length - 1])})`;
 }
 
-function print(results: ReadonlyMap<string, readonly Round[]>): void {
-  const everyone = [...results.values()].flat();
-  const quiet = quietMs(everyone);
+function print(results: ReadonlyMap<string, readonly Round[]>, quiet: number): void {
   printTable(
     [...results],
     [
@@ -239,13 +237,15 @@ async function main(): Promise<number> {
     await client.end();
     await cluster.end();
   }
-  print(results);
-  const quiet = [...results.values()].flat().map(({ quiet: { delays } }) => delays.p99Ms);
+  const everyone = [...results.values()].flat();
+  const quiet = quietMs(everyone);
+  const stretches = everyone.map((each) => each.quiet.delays.p99Ms);
+  print(results, quiet);
   say(
-    `Quiet: p99 ${fixed(median(quiet))} ms (${fixed(Math.min(...quiet))}..${fixed(Math.max(...quiet))}) in ${quiet.length} stretches.`,
+    `Quiet: p99 ${fixed(quiet)} ms (${fixed(Math.min(...stretches))}..${fixed(Math.max(...stretches))}) in ${stretches.length} stretches.`,
   );
   const slower = [...results].filter(
-    ([, all]) => middle(all, (each) => growthOf(each, median(quiet))) > ALLOWED_GROWTH,
+    ([, all]) => middle(all, (each) => growthOf(each, quiet)) > ALLOWED_GROWTH,
   );
   say(`Load average ${fixed(loadavg()[0])} at the end.`);
   for (const [name] of slower) say(`Above ${100 * ALLOWED_GROWTH} %: ${name}.`);
