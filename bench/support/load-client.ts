@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { BodyMeasure } from './body-meter.ts';
-import { CLIENT_CORE, endProcess, startNode } from './processes.ts';
+import { CLIENT_CORE, endProcess, makeFirst, startNode } from './processes.ts';
 import { Questions } from './rpc.ts';
 import type { FetchBodies, OpenWatches, Seen } from './watch-client.ts';
 
@@ -15,6 +15,11 @@ export class LoadClient {
   constructor() {
     this.#child = startNode({ script, core: CLIENT_CORE });
     this.#questions = new Questions(this.#child);
+  }
+
+  /** Nobody else on its core keeps it from what came. */
+  runFirst(): boolean {
+    return this.#child.pid !== undefined && makeFirst(this.#child.pid);
   }
 
   open(plan: OpenWatches): Promise<void> {

@@ -30,6 +30,19 @@ export function makeIdle(pid: number): void {
   setPriority(pid, constants.priority.PRIORITY_LOW);
 }
 
+/**
+ * Lets a process run before all others on its core; false where that is not permitted. Not in real time: that would also keep
+ * the kernel from receiving.
+ */
+export function makeFirst(pid: number): boolean {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_HIGHEST);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export interface NodeProcess {
   readonly script: string;
   readonly args?: readonly string[];

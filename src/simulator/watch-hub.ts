@@ -1,7 +1,8 @@
 /**
  * WatchHub: all open watches of the simulator: when they are flushed, get bookmarks, are broken.
  *
- * Watches only append; the hub writes each of them once per turn of the event loop. Bookmarks come
+ * Watches only append; the hub writes each of them once, when the code that runs now is done: events do not wait for the
+ * requests that came meanwhile, as they would not in an apiserver with more than one thread. Bookmarks come
  * from one ticker, as in the apiserver's cacher. Faults (cut, stall, garbage) act here.
  */
 import type { Watch } from './watch.ts';
@@ -79,7 +80,7 @@ export class WatchHub {
   #schedule(): void {
     if (this.#flushScheduled || this.#stallTimer !== undefined) return;
     this.#flushScheduled = true;
-    setImmediate(() => {
+    process.nextTick(() => {
       this.#flushScheduled = false;
       // A stall may have begun since; its end schedules again.
       if (this.#stallTimer !== undefined) return;
