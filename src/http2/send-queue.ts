@@ -45,6 +45,11 @@ export class SendQueue implements Flushable {
     return this.#controlBytes > MAX_CONTROL_BYTES;
   }
 
+  /** Somebody who has nothing to send yet may make something. */
+  get hasRoom(): boolean {
+    return this.#window > 0 && this.#streams.length === 0;
+  }
+
   control(frame: Buffer): void {
     if (this.#ends) return;
     this.#control.push(frame);

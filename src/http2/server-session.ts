@@ -131,6 +131,10 @@ export class ServerSession implements StreamHost, FrameHandler {
     this.#queue.control(headersFrames(stream.id, block, ends));
   }
 
+  get hasRoom(): boolean {
+    return this.#queue.hasRoom;
+  }
+
   enqueue(stream: ServerStream): void {
     this.#queue.enqueue(stream);
   }

@@ -28,6 +28,8 @@ export interface StreamHost {
   head(stream: ServerStream, status: number, rawHeaders: readonly string[], ends: boolean): void;
   /** There is something to take. */
   enqueue(stream: ServerStream): void;
+  /** The connection's window is open, and nobody waits for it. */
+  readonly hasRoom: boolean;
   /** So much of what was received needs no memory any more. */
   consumed(bytes: number): void;
   closed(stream: ServerStream): void;
@@ -65,6 +67,8 @@ export class ServerStream {
   #chunk: Uint8Array | undefined;
   #offset = 0;
   #taken: Taken | undefined;
+  /** Who will have something to send once there is room for it. */
+  #awaiting: (() => void) | undefined;
   #ending = false;
   #endSent = false;
   #finished = false;
@@ -113,9 +117,21 @@ export class ServerStream {
     this.#host.head(this, status, [], false);
   }
 
+  /** Calls `go` when the client takes bytes on this stream: now, or in its turn among those that send. */
+  awaitRoom(go: () => void): void {
+    if (this.closed || this.#ending) return;
+    if (this.sendWindow > 0 && this.#host.hasRoom) {
+      go();
+      return;
+    }
+    this.#awaiting = go;
+    this.#host.enqueue(this);
+  }
+
   /** Sends `chunk`, which stays untouched until `taken` is called; not before the last one was taken. */
   write(chunk: Uint8Array, taken: Taken): void {
     if (this.closed || this.#ending) return;
+    this.#awaiting = undefined;
     this.#chunk = chunk;
     this.#offset = 0;
     this.#taken = taken;
@@ -126,6 +142,7 @@ export class ServerStream {
   end(chunk?: Uint8Array): void {
     if (this.closed || this.#ending) return;
     this.#ending = true;
+    this.#awaiting = undefined;
     if (chunk !== undefined && chunk.length > 0) {
       this.#chunk = chunk;
       this.#offset = 0;
@@ -164,6 +181,7 @@ export class ServerStream {
   /** Something to send that this stream's window lets through. */
   get sendable(): boolean {
     if (this.closed) return false;
+    if (this.#awaiting !== undefined) return this.sendWindow > 0;
     if (this.#chunk !== undefined && this.#offset < this.#chunk.length) return this.sendWindow > 0;
     return this.#ending && !this.#endSent;
   }
@@ -177,6 +195,7 @@ export class ServerStream {
 
   /** Writes the next DATA frame to `target`, from `at` on and before `end`; returns where it ends, `at` when there is none. */
   take(target: Uint8Array, at: number, end: number, connectionWindow: number): number {
+    if (this.#awaiting !== undefined && Math.min(this.sendWindow, connectionWindow) > 0) this.#go();
     if (this.closed || this.#endSent) return at;
     const left = this.#chunk === undefined ? 0 : this.#chunk.length - this.#offset;
     const room = end - at - FRAME_HEAD_BYTES;
@@ -236,12 +255,19 @@ export class ServerStream {
     this.#phase = 'closed';
     this.#chunk = undefined;
     this.#taken = undefined;
+    this.#awaiting = undefined;
     this.#host.closed(this);
     const isCutShort = !this.#remoteEnded;
     this.#remoteEnded = true;
     if (isCutShort) this.#body?.destroy(new Error('the client gave up'));
     if (this.#body === undefined || isCutShort) this.#discard();
     this.onClose?.(this.#finished ? 'finished' : 'aborted');
+  }
+
+  #go(): void {
+    const go = this.#awaiting!;
+    this.#awaiting = undefined;
+    go();
   }
 
   #copy(target: Uint8Array, at: number, bytes: number): void {

@@ -10,6 +10,8 @@ export interface SinkBody {
   readonly writableEnded: boolean;
   write(chunk: Uint8Array, taken: (error?: Error | null) => void): unknown;
   end(): unknown;
+  /** As of `Sink`; left out where nothing is known of the client's window. */
+  awaitRoom?(go: () => void): void;
 }
 
 export class BodySink implements Sink {
@@ -30,6 +32,12 @@ export class BodySink implements Sink {
     this.#body = body;
     this.#bodiless = bodiless;
     this.#breakOff = breakOff;
+  }
+
+  awaitRoom(go: () => void): void {
+    if (this.closed) return;
+    if (this.#bodiless || this.#body.awaitRoom === undefined) go();
+    else this.#body.awaitRoom(go);
   }
 
   write(chunk: Uint8Array): boolean {

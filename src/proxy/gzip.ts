@@ -149,6 +149,10 @@ class GzipSink implements Sink {
     return this.#sink.closed;
   }
 
+  awaitRoom(go: () => void): void {
+    this.#sink.awaitRoom(go);
+  }
+
   write(chunk: Uint8Array): boolean {
     if (!this.ready) return false;
     this.ready = false;

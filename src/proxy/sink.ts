@@ -17,6 +17,11 @@ export interface Sink {
   onReady: (() => void) | null;
   /** Called once when the sink closes: ended and delivered, or the client went away. */
   onClose: (() => void) | null;
+  /**
+   * Calls `go` as soon as the client takes bytes: at once when nothing is known to hold them up, not at all once the sink is
+   * closed. Whoever would fill a buffer of its own asks first, or many answers to one who does not read hold one each.
+   */
+  awaitRoom(go: () => void): void;
   /** Sends `chunk` without delay; false (and nothing taken) when not `ready`. */
   write(chunk: Uint8Array): boolean;
   /** Ends the body cleanly (END_STREAM, last chunk) behind the write in flight. Never a reset. */

@@ -141,7 +141,7 @@ export class WatchStream implements CursorReader, ClockedWatch {
 
   /** Begins to send. */
   start(): void {
-    if (this.#phase.kind === 'initial') this.#sendInitial();
+    if (this.#phase.kind === 'initial') this.#sendInitialWithRoom();
     else if (this.#plan.cursor.pending) this.#services.flush.wake(this);
   }
 
@@ -266,11 +266,16 @@ export class WatchStream implements CursorReader, ClockedWatch {
   /** The write in flight was taken. */
   #taken(): void {
     this.#releaseWritten();
-    if (this.#phase.kind === 'initial') this.#sendInitial();
+    if (this.#phase.kind === 'initial') this.#sendInitialWithRoom();
     else if (this.#phase.kind === 'ending') this.#finish();
     else if (this.#plan.cursor.pending) this.#services.flush.wake(this);
     // In the middle of a bridge is no place to resume from: it is taken to the end of it at once.
     else if (this.#plan.lane.bridges.passes(this.#sentRevision)) this.#sendBookmark(0);
+  }
+
+  /** Nothing is read for one who does not take it. */
+  #sendInitialWithRoom(): void {
+    this.#sink.awaitRoom(() => this.#sendInitial());
   }
 
   #sendInitial(): void {

@@ -535,6 +535,57 @@ describe('Windows', () => {
     peer.socket.destroy();
   });
 
+  test('who waits for room is told when there is some, and not all at once', async () => {
+    const sinks: Sink[] = [];
+    let told = 0;
+    handle = (exchange) => {
+      const sink = exchange.respond(200, []);
+      sinks.push(sink);
+      sink.awaitRoom(() => {
+        told++;
+        sink.write(Buffer.alloc(60_000, 'y'));
+      });
+    };
+    const peer = await Peer.connect();
+    const ids = [1, 3, 5, 7, 9];
+    const taken = (): number => ids.reduce((sum, id) => sum + peer.dataBytes(id), 0);
+    for (const id of ids) {
+      peer.send(request(id, getBlock('/')));
+      await eventually(() => sinks.length === (id + 1) / 2);
+    }
+    await eventually(() => taken() === 65_535);
+    // The first, and whoever found the window open behind a frame of it.
+    expect(told).toBeLessThan(ids.length);
+    const [first] = sinks;
+    peer.send(update(0, 1_000_000));
+    await eventually(() => taken() === ids.length * 60_000);
+    expect(told).toBe(ids.length);
+    await eventually(() => first.ready);
+    peer.socket.destroy();
+  });
+
+  test('who waits for room may end all the same, and is not told once the client has gone', async () => {
+    const sinks: Sink[] = [];
+    let told = 0;
+    handle = (exchange) => {
+      const sink = exchange.respond(200, []);
+      sinks.push(sink);
+      sink.awaitRoom(() => told++);
+    };
+    const peer = await Peer.connect(Buffer.concat([PREFACE, settings([INITIAL_WINDOW_SIZE, 0])]));
+    peer.send(request(1, getBlock('/')), request(3, getBlock('/')));
+    await eventually(() => sinks.length === 2);
+    sinks[0].end();
+    await peer.ends(1);
+    peer.send(rstStream(3, 8));
+    await eventually(() => sinks[1].closed);
+    peer.send(update(0, 1_000), settings([INITIAL_WINDOW_SIZE, 1_000]));
+    peer.send(frame(FrameType.ping, 0, 0, Buffer.from('12345678')));
+    await eventually(() => peer.of(FrameType.ping).length === 1);
+    expect(told).toBe(0);
+    peer.socket.destroy();
+  });
+
   test('what is not read is not asked for, and padding is given back', async () => {
     let body: NodeJS.ReadableStream | undefined;
     handle = (exchange) => {

@@ -23,8 +23,16 @@ class TakingSink implements Sink {
   onReady: (() => void) | null = null;
   onClose: (() => void) | null = null;
   text = '';
+  /** Who waits for it, while the client's window is closed. */
+  awaiting: (() => void) | undefined;
+  hasRoom = true;
   endedAtMs = 0;
   broken = false;
+
+  awaitRoom(go: () => void): void {
+    if (this.hasRoom) go();
+    else this.awaiting = go;
+  }
 
   write(chunk: Uint8Array): boolean {
     if (!this.ready) return false;
@@ -55,8 +63,8 @@ const clock = new WatchClock();
 
 afterEach(() => clock.stop());
 
-/** A watch at the head of a lane that holds one object. */
-function watch() {
+/** A watch at the head of a lane that holds one object, which it is shown first with `initialEvents`. */
+function watch({ initialEvents = false, hasRoom = true } = {}) {
   const made = new TestLane();
   made.list(10, [podOfA('one', 5)]);
   const { lane } = made;
@@ -76,6 +84,7 @@ function watch() {
   };
   const filter = new Filter(all);
   const sink = new TakingSink();
+  sink.hasRoom = hasRoom;
   const plan = {
     lane,
     objects: lane.codec.objects,
@@ -83,7 +92,7 @@ function watch() {
     share: { pass: 0, writes: 0 },
     cursor: lane.groups.join(filter, lane.head)!,
     view: lane.newest,
-    initialEvents: false,
+    initialEvents,
     initialEventsEnd: false,
     bookmarks: false,
     startRevision: 10,
@@ -93,7 +102,7 @@ function watch() {
   const startedAtMs = performance.now();
   const stream = new WatchStream(services, plan, sink, () => {});
   stream.start();
-  return { made, lane, sink, stream, counters: services.counters, startedAtMs };
+  return { made, lane, pool, sink, stream, counters: services.counters, startedAtMs };
 }
 
 describe('the end of a watch that was told nothing', () => {
@@ -129,5 +138,25 @@ describe('the end of a watch comes at once', () => {
     lane.resetWindow(20);
     await until(() => sink.closed, 'the end');
     expect(sink.text).toContain('"code":410');
+  });
+});
+
+describe('the objects that come first', () => {
+  test('are read when the client takes them, and take no memory before', async () => {
+    const { pool, sink } = watch({ initialEvents: true, hasRoom: false });
+    expect([pool.inUse, sink.text]).toEqual([0, '']);
+    sink.awaiting?.();
+    expect(sink.text).toContain('"name":"one"');
+    await until(() => pool.inUse === 0, 'the buffer');
+  });
+
+  test('are not read any more when the watch ended meanwhile', async () => {
+    const { lane, pool, sink } = watch({ initialEvents: true, hasRoom: false });
+    lane.resetWindow(20);
+    await until(() => sink.closed, 'the end');
+    sink.awaiting?.();
+    expect(sink.text).toContain('"code":410');
+    expect(sink.text).not.toContain('ADDED');
+    expect(pool.inUse).toBe(0);
   });
 });

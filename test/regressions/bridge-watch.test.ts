@@ -26,6 +26,10 @@ class KeptSink implements Sink {
   onClose: (() => void) | null = null;
   text = '';
 
+  awaitRoom(go: () => void): void {
+    go();
+  }
+
   write(chunk: Uint8Array): boolean {
     this.text += Buffer.from(chunk).toString();
     return true;

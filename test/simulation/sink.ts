@@ -32,6 +32,14 @@ export class ClientSink implements Sink {
     return this.#inFlight?.length ?? 0;
   }
 
+  /** The window opens as the network has it, if it is not open. */
+  awaitRoom(go: () => void): void {
+    if (this.#inFlight !== undefined) throw new Error('room was asked for with a write in flight');
+    this.#owner.deliver(() => {
+      if (!this.closed) go();
+    });
+  }
+
   write(chunk: Uint8Array): boolean {
     if (!this.ready) return false;
     this.#inFlight = chunk;
