@@ -90,7 +90,8 @@ export class Serving {
     this.#rechecks = new WatchRechecks(this.#authorizer, config.auth);
     this.admission = new Admission(admissionLimits(config));
     this.turns = new ListTurns({ ...config.limits, maxConcurrent: config.list.maxConcurrent });
-    this.#passThrough = new PassThrough(upstream, accounts?.impersonator);
+    const answers = new StartQueue<string>(ANSWERS_PER_TURN, loopBudget);
+    this.#passThrough = new PassThrough(upstream, accounts?.impersonator, answers);
     this.#passThrough.onAnswer = (exchange, status) => this.admission.answered(exchange, status);
     this.watches = new OpenWatches(this.#rechecks, this.#passThrough);
     this.upgrades = new UpgradeRelay({
@@ -114,7 +115,6 @@ export class Serving {
         writer.forget();
       },
     );
-    const answers = new StartQueue<string>(ANSWERS_PER_TURN, loopBudget);
     this.route = new Route({
       subjects,
       lanes,

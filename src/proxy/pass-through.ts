@@ -22,10 +22,13 @@ import {
 import { namedCaller, type Credential } from '../auth/authenticate.ts';
 import type { NamedCredential } from '../auth/named.ts';
 import { UpstreamError } from '../upstream/upstream-error.ts';
+import type { GiveUpSignal } from '../upstream/request.ts';
 import type { Exchange } from './exchange.ts';
 import { forwardedHeaders, headerValue, relayedHeaders } from './headers.ts';
+import { holderOf } from './holder.ts';
 import { isLongRunningTarget, isWatchTarget } from './request-kind.ts';
 import type { Sink } from './sink.ts';
+import type { StartQueue } from './start-queue.ts';
 import { WholeFrames } from './whole-frames.ts';
 
 /** What is sent upstream, as raw as it came. */
@@ -37,7 +40,7 @@ export interface ForwardRequest {
   readonly rawHeaders: string[];
   /** null when the client announced no body. */
   readonly body: Readable | null;
-  readonly signal: AbortSignal;
+  readonly signal: GiveUpSignal;
   /** No timeout on the answer's body. */
   readonly longRunning: boolean;
 }
@@ -98,12 +101,19 @@ export class PassThrough {
   onAnswer: ((exchange: Exchange, status: number) => void) | undefined;
   readonly #upstream: UpstreamForwarder;
   readonly #impersonator: Impersonator | undefined;
+  /** By identity, who goes on with an answer: upstream's may all come in one turn. */
+  readonly #answers: Pick<StartQueue<string>, 'turn'> | undefined;
   /** Watches under way, so that a drain can end them well. */
   readonly #watches = new Map<Sink, PassedWatch>();
 
-  constructor(upstream: UpstreamForwarder, impersonator?: Impersonator) {
+  constructor(
+    upstream: UpstreamForwarder,
+    impersonator?: Impersonator,
+    answers?: Pick<StartQueue<string>, 'turn'>,
+  ) {
     this.#upstream = upstream;
     this.#impersonator = impersonator;
+    this.#answers = answers;
   }
 
   get openWatches(): number {
@@ -131,14 +141,13 @@ export class PassThrough {
   }
 
   async #serve(exchange: Exchange, passing: Passing): Promise<void> {
-    const abort = new AbortController();
-    exchange.onAbort(() => abort.abort(GONE));
     if (exchange.aborted) return;
     let response: ForwardResponse | undefined;
     try {
-      response = await this.#forward(exchange, passing, abort.signal);
+      response = await this.#forward(exchange, passing);
       // The body reports an abort as an error; from here on somebody must listen.
       response.body.on('error', ignore);
+      await this.#answers?.turn(holderOf(exchange).key);
       this.onAnswer?.(exchange, response.status);
       if (exchange.aborted) {
         response.body.destroy();
@@ -172,14 +181,13 @@ export class PassThrough {
   #forward(
     exchange: Exchange,
     { target = exchange.target, caller }: Passing,
-    signal: AbortSignal,
   ): Promise<ForwardResponse> {
     const request: ForwardRequest = {
       method: exchange.method,
       path: target,
       rawHeaders: forwardedHeaders(exchange.rawHeaders, exchange),
       body: exchange.hasBody ? exchange.body() : null,
-      signal,
+      signal: new AbortOf(exchange),
       longRunning: isLongRunningTarget(exchange.target),
     };
     const named = namedCaller(caller);
@@ -260,8 +268,34 @@ function failure(error: unknown, target: string): StatusResponse {
   return unreachable(target);
 }
 
-/** Why, which nobody reads; one for all, as each that is made takes its stack. */
-const GONE = new Error('the client gave up');
+/** The client went away, as a request upstream asks about it. */
+class AbortOf implements GiveUpSignal {
+  readonly #exchange: Exchange;
+  #listener: (() => void) | undefined;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  get aborted(): boolean {
+    return this.#exchange.aborted;
+  }
+
+  /** One for each request that is sent; a request that is sent again has let go of the first. */
+  addEventListener(_type: 'abort', listener: () => void): void {
+    const isFirst = this.#listener === undefined;
+    this.#listener = listener;
+    if (isFirst) this.#exchange.onAbort(() => this.#listener?.());
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    if (this.#listener === listener) this.#listener = nothing;
+  }
+}
+
+function nothing(): void {
+  // It asks no more.
+}
 
 function ignore(): void {
   // 'close' without 'end' tells it.

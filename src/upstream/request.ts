@@ -12,13 +12,20 @@ import type { Dispatcher } from 'undici';
 import { UpstreamError } from './upstream-error.ts';
 import type { UpstreamErrorCode } from './upstream-error.ts';
 
+/** What is needed of an `AbortSignal`: one for each request, with its controller, is much of what a short request costs. */
+export interface GiveUpSignal {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void, options?: { once: boolean }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 export interface ExchangeRequest {
   readonly method: string;
   /** Starts with `/`; bytes as received, in latin1. */
   readonly path: string;
   readonly headers: readonly string[];
   readonly body: Readable | Buffer | null;
-  readonly signal?: AbortSignal;
+  readonly signal?: GiveUpSignal;
   /** 0 means no limit. */
   readonly headersTimeoutMs: number;
   /** Longest silence inside the body while the reader is not paused; 0 means no limit. */

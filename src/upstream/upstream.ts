@@ -21,7 +21,7 @@ import { Dialer } from './dialer.ts';
 import { endToEndHeaders, forwardableHeaders, headerValue, withoutIdentity } from './headers.ts';
 import { limitedBody, tooLarge } from './request-body.ts';
 import { exchange } from './request.ts';
-import type { ExchangeRequest, UpstreamResponse } from './request.ts';
+import type { ExchangeRequest, GiveUpSignal, UpstreamResponse } from './request.ts';
 import { TlsContexts } from './tls-contexts.ts';
 import { UpstreamError } from './upstream-error.ts';
 import { DEFAULT_UPSTREAM_OPTIONS } from './upstream-options.ts';
@@ -50,7 +50,7 @@ export interface ForwardRequest {
   readonly rawHeaders: readonly string[];
   /** null when the request has no body. */
   readonly body: Readable | Buffer | null;
-  readonly signal?: AbortSignal;
+  readonly signal?: GiveUpSignal;
   readonly longRunning?: boolean;
   /** A question about the caller with its own token. */
   readonly isReview?: boolean;
