@@ -1,8 +1,9 @@
 /**
  * Starts things a few at a time: what comes at once, hundreds of requests in a packet or of connections in a burst, must not
  * keep the loop from what others wait for. The first of each turn of the loop are started at once; the rest waits by its
- * source and is started a few of each, round and round. What was given up meanwhile costs nothing more. While few sources have
- * much waiting, the loop rests in between as long as it was busy: they get half of it, and events find it free.
+ * source and is started a few of each, round and round. What was given up meanwhile costs nothing more. While sources have
+ * much waiting, the loop rests in between as long as it was busy, or twice as long where they are few: they get half of it,
+ * or a third, and events find it free.
  *
  * Requests wait by connection, of which each has a bounded number; connections by address; answers by identity, since one
  * permission, one lane that is loaded or one proof is what hundreds of requests wait for, and they would all go on at once.
@@ -14,6 +15,8 @@ const TOGETHER = 4;
 
 /** Waiting, of each source: more than many who come at once have. */
 const DEEP = 4;
+/** Sources that are no fleet that comes back. */
+const FEW = 256;
 /** What timers can tell. */
 const LEAST_REST_MS = 1;
 
@@ -102,8 +105,10 @@ export class StartQueue<Source> {
 
   readonly #rest = (): void => {
     const busyMs = performance.now() - this.#beganMs;
-    const isDeep = this.waiting > DEEP * this.#lines.size;
-    if (isDeep && busyMs >= LEAST_REST_MS) setTimeout(this.#turn, busyMs);
+    const sources = this.#lines.size;
+    const isDeep = this.waiting > DEEP * sources;
+    const restMs = sources > FEW ? busyMs : 2 * busyMs;
+    if (isDeep && busyMs >= LEAST_REST_MS) setTimeout(this.#turn, restMs);
     else this.#turn();
   };
 
