@@ -175,13 +175,24 @@ export class ListWriter {
     this.#endTurn();
     if (this.#counted) this.#countUntilClosed();
     const { lane, warnings } = this.#plan;
-    const bytes = Buffer.from(this.#buffer.subarray(0, this.#length));
+    const bytes = this.#kept();
     lane.counters.listBytesSent += bytes.length;
     await respondWhole(this.#exchange, this.#services.gzip, {
       contentType: lane.codec.encoding.contentType,
       bytes,
       warnings,
     });
+  }
+
+  /**
+   * The body in a buffer of its size, which is used again once the client has it: fresh ones live until a full collection,
+   * and what a thousand LISTs a second leave in the heap of malloc does not go back to the system (60 MiB in ten seconds).
+   */
+  #kept(): Buffer {
+    const { pool } = this.#services;
+    const kept = pool.take(this.#length);
+    this.#exchange.onClose(() => pool.give(kept));
+    return kept.subarray(0, this.#buffer.copy(kept, 0, 0, this.#length));
   }
 
   /** The body is with the socket, but not with the client. */
