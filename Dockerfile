@@ -33,5 +33,6 @@ ENTRYPOINT ["/nodejs/bin/node", \
   "--allow-fs-read=/proc/self/limits", \
   "--allow-fs-read=/proc/self/fd", \
   "--max-semi-space-size=4", \
+  "--initial-old-space-size=128", \
   "/app/bin/watershed.js"]
 CMD ["serve"]

@@ -36,7 +36,8 @@ describe('the image', () => {
     expect(flags[0]).toBe('--permission');
     expect(
       flags.filter(
-        (flag) => !/^--(permission$|max-semi-space-size=\d+$|allow-fs-read=\/\w)/.test(flag),
+        (flag) =>
+          !/^--(permission$|(max-semi|initial-old)-space-size=\d+$|allow-fs-read=\/\w)/.test(flag),
       ),
     ).toEqual([]);
     expect(image).not.toContain('NODE_OPTIONS');

@@ -10,7 +10,7 @@
 // watchers share the other, the attacker when it is idle: the line "none, attacker busy" shows what is left of its influence
 // there. Exit code 1 when a watcher lost an event or its watch, or descriptors did not come back.
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -44,7 +44,9 @@ const only = (env['ONLY'] ?? '').split('|');
 /** Attackers begin anew when they were cut. */
 const relentless = env['RELENTLESS'] === '1';
 /** Flags of the proxy's Node: those of the image, and of one processor. */
-const nodeArgs = (env['NODE_ARGS'] ?? '--v8-pool-size=0 --max-semi-space-size=4')
+const nodeArgs = (
+  env['NODE_ARGS'] ?? '--v8-pool-size=0 --max-semi-space-size=4 --initial-old-space-size=128'
+)
   .split(' ')
   .filter((arg) => arg !== '');
 /** Where to put a CPU profile of the proxy under each attack. */
@@ -52,6 +54,9 @@ const profiles = env['PROFILE'] ?? '';
 
 const OBJECTS = 64;
 const ALLOWED_GROWTH = 0.25;
+/** V8 gives the pages back that a burst took when it was let alone for a while. */
+const GIVE_BACK_MS = 120_000;
+const GIVE_BACK_STEP_MS = 10_000;
 /** Connections that were cut linger, and slow ones are reaped, within this. */
 const SETTLE_MS = 15_000;
 const SETTLE_STEP_MS = 100;
@@ -79,6 +84,33 @@ function descriptorsOf({ pid }: WatershedServer): number {
 
 const rssMiB = async (server: WatershedServer): Promise<number> =>
   (await server.memoryBytes()) / 1024 ** 2;
+
+/** As the kernel has it, without a collection first. */
+function residentMiB({ pid }: WatershedServer): number {
+  const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kib) / 1024;
+}
+
+/** Watches the memory come back with nobody attacking, events as ever. */
+async function giveBack({ setting, server }: Stand, wantedMiB: number): Promise<void> {
+  const began = performance.now();
+  const seen: string[] = [];
+  for (;;) {
+    const mib = residentMiB(server);
+    const afterMs = performance.now() - began;
+    seen.push(`${fixed(mib, 0)} after ${fixed(afterMs / 1000, 0)} s`);
+    if (mib <= wantedMiB || afterMs > GIVE_BACK_MS) break;
+    await measure(setting, {
+      perSecond: 1,
+      durationMs: GIVE_BACK_STEP_MS,
+      audience: 'all',
+      objects: OBJECTS,
+    });
+  }
+  say(
+    `RSS, MiB: ${fixed(wantedMiB, 0)} before the first attack; after the last: ${seen.join(', ')}.`,
+  );
+}
 
 async function settled(server: WatershedServer, wanted: number): Promise<number> {
   const endsAt = performance.now() + SETTLE_MS;
@@ -208,6 +240,8 @@ async function startStand(cluster: BenchCluster, client: LoadClient): Promise<St
   // It shares a core with those whose delays are measured, and must not be what delays them.
   if (child.pid !== undefined) makeIdle(child.pid);
   process.once('beforeExit', () => void endProcess(child));
+  // Nor must the cluster, which is asked more under some attacks.
+  if (!client.runFirst()) say('The watchers share their core with the simulated cluster.');
   // Code is warm, and every connection was written to.
   await load(setting);
   return { setting, server, attacker: new Questions(child), token };
@@ -223,6 +257,7 @@ async function main(): Promise<number> {
   try {
     await cluster.createObjects(OBJECTS);
     const stand = await startStand(cluster, client);
+    const memoryBefore = residentMiB(stand.server);
     const attacks = ATTACKS.filter((name) => only.some((part) => name.includes(part)));
     for (let i = 0; i < repeats; i++) {
       for (const name of attacks) {
@@ -232,6 +267,7 @@ async function main(): Promise<number> {
         say(`${i + 1}/${repeats} ${name}: p99 ${fixed(before)} ms, then ${fixed(during)} ms`);
       }
     }
+    await giveBack(stand, memoryBefore);
     await stand.server.end();
   } finally {
     await client.end();
