@@ -175,7 +175,9 @@ export class ListWriter {
     this.#endTurn();
     if (this.#counted) this.#countUntilClosed();
     const { lane, warnings } = this.#plan;
-    const bytes = this.#kept();
+    const body = this.#buffer.subarray(0, this.#length);
+    // zlib's thread may still read when the client has gone.
+    const bytes = this.#gzip ? Buffer.from(body) : this.#kept(body);
     lane.counters.listBytesSent += bytes.length;
     await respondWhole(this.#exchange, this.#services.gzip, {
       contentType: lane.codec.encoding.contentType,
@@ -188,11 +190,11 @@ export class ListWriter {
    * The body in a buffer of its size, which is used again once the client has it: fresh ones live until a full collection,
    * and what a thousand LISTs a second leave in the heap of malloc does not go back to the system (60 MiB in ten seconds).
    */
-  #kept(): Buffer {
+  #kept(body: Buffer): Buffer {
     const { pool } = this.#services;
-    const kept = pool.take(this.#length);
+    const kept = pool.take(body.length);
     this.#exchange.onClose(() => pool.give(kept));
-    return kept.subarray(0, this.#buffer.copy(kept, 0, 0, this.#length));
+    return kept.subarray(0, body.copy(kept));
   }
 
   /** The body is with the socket, but not with the client. */
