@@ -281,20 +281,17 @@ class AbortOf implements GiveUpSignal {
     return this.#exchange.aborted;
   }
 
-  /** One for each request that is sent; a request that is sent again has let go of the first. */
+  /** One at a time: a request that is sent again has let go of the first. */
   addEventListener(_type: 'abort', listener: () => void): void {
-    const isFirst = this.#listener === undefined;
     this.#listener = listener;
-    if (isFirst) this.#exchange.onAbort(() => this.#listener?.());
+    this.#exchange.onAbort(() => {
+      if (this.#listener === listener) listener();
+    });
   }
 
   removeEventListener(_type: 'abort', listener: () => void): void {
-    if (this.#listener === listener) this.#listener = nothing;
+    if (this.#listener === listener) this.#listener = undefined;
   }
-}
-
-function nothing(): void {
-  // It asks no more.
 }
 
 function ignore(): void {

@@ -10,7 +10,7 @@
 // watchers share the other, the attacker when it is idle: the line "none, attacker busy" shows what is left of its influence
 // there. Exit code 1 when a watcher lost an event or its watch, or descriptors did not come back.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -25,6 +25,7 @@ import {
   endProcess,
   makeIdle,
   pin,
+  rssBytes,
   startNode,
 } from '../../../bench/support/processes.ts';
 import { fixed, printTable } from '../../../bench/support/results.ts';
@@ -86,10 +87,7 @@ const rssMiB = async (server: WatershedServer): Promise<number> =>
   (await server.memoryBytes()) / 1024 ** 2;
 
 /** As the kernel has it, without a collection first. */
-function residentMiB({ pid }: WatershedServer): number {
-  const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kib) / 1024;
-}
+const residentMiB = ({ pid }: WatershedServer): number => rssBytes(pid) / 1024 ** 2;
 
 /** Watches the memory come back with nobody attacking, events as ever. */
 async function giveBack({ setting, server }: Stand, wantedMiB: number): Promise<void> {
